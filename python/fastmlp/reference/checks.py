@@ -1,0 +1,189 @@
+"""Checks of what users pass in: each error says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array
+
+T = TypeVar("T")
+
+# The most elements an array may have: a signed 64-bit count of bytes, with room for padding.
+MAX_ELEMENTS = 2**59
+
+
+def find(name: object, known: Mapping[str, T], what: str) -> T:
+    """Return ``known[name]``, or raise naming the nearest right one."""
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a string, one of {', '.join(known)}; not {name!r}")
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"unknown {what} {name!r}: {hint}known are {', '.join(known)}")
+
+
+def integer(value: object, name: str, low: int) -> int:
+    """Return ``value`` as an int of at least ``low``."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # what is no integer is the case below
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    if number < low:
+        raise ValueError(f"{name} must be at least {low}, not {number}")
+    return number
+
+
+def flag(value: object, name: str) -> bool:
+    """Return ``value`` as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """Return the sizes as a tuple of at least two positive ints whose products fit in memory."""
+    if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Iterable):
+        raise TypeError(f"layer_sizes must be a sequence of integers such as [4, 16, 1], not {sizes!r}")
+    checked = tuple(integer(n, f"layer_sizes[{i}]", 1) for i, n in enumerate(sizes))
+    if len(checked) < 2:
+        raise ValueError(f"layer_sizes needs an input and an output size at least, such as [4, 1]; got {list(checked)}")
+    if (count := sum((n + 1) * m for n, m in zip(checked, checked[1:]))) > MAX_ELEMENTS:  # noqa: B905
+        raise ValueError(f"layer_sizes {list(checked)} ask for {count} parameters: more than any memory holds")
+    return checked
+
+
+def dtype(value: npt.DTypeLike) -> np.dtype[Any]:
+    """Return float32 or float64 as a dtype."""
+    try:
+        checked = np.dtype(value)
+    except TypeError:
+        raise TypeError(f"dtype must be 'float32' or 'float64', not {value!r}") from None
+    if checked not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be 'float32' or 'float64', not {checked.name!r}")
+    return checked.newbyteorder("=")
+
+
+def activation_names(
+    hidden: str | Sequence[str], output: str, n_hidden: int, known: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Return the name of each layer's activation, the output's last."""
+    if isinstance(hidden, str):
+        find(hidden, known, "activation")
+        hidden = [hidden] * n_hidden
+    elif not isinstance(hidden, Sequence):
+        raise TypeError(f"activation must be a name, or one name per hidden layer; not {hidden!r}")
+    if len(hidden) != n_hidden:
+        raise ValueError(f"activation names {len(hidden)} layers, and there are {n_hidden} hidden layers")
+    for name in hidden:
+        find(name, known, "activation")
+    find(output, known, "output_activation")
+    return (*hidden, output)
+
+
+def generator(random_state: object) -> np.random.Generator:
+    """Return the generator that ``random_state`` (None, an int or a Generator) stands for."""
+    if random_state is None or isinstance(random_state, np.random.Generator):
+        return np.random.default_rng(random_state)
+    return np.random.default_rng(integer(random_state, "random_state", 0))
+
+
+def find_nonfinite(a: Array) -> int:
+    """Return the flat index of the first NaN or inf, or -1."""
+    finite = np.isfinite(a).ravel()
+    return -1 if finite.all() else int(finite.argmin())
+
+
+def matrix(
+    data: npt.ArrayLike,
+    name: str,
+    dtype: np.dtype[Any],
+    n_columns: int,
+    columns_are: str,
+    nonfinite: Callable[[Array], int] = find_nonfinite,
+) -> Array:
+    """Return ``data`` as a C-ordered (n, n_columns) array of ``dtype``; no copy if it is one already.
+
+    Raises
+    ------
+    TypeError
+        If it does not hold real numbers.
+    ValueError
+        If its shape is another, or an element is NaN, infinite or too large for ``dtype``.
+    """
+    a = np.asarray(data)
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, and its dtype is {a.dtype}: convert it first")
+    if a.ndim != 2 or a.shape[1] != n_columns:
+        hint = ""
+        if a.ndim == 1 and a.size == n_columns:
+            hint = f"; a single row is {name}.reshape(1, -1)"
+        elif a.ndim == 1 and n_columns == 1:
+            hint = f"; a single column is {name}.reshape(-1, 1)"
+        raise ValueError(f"{name} must have shape (n, {n_columns}) for {columns_are}; got {a.shape}{hint}")
+    with np.errstate(over="ignore"):  # an overflow is found, with its place, below
+        converted = np.ascontiguousarray(a, dtype)
+    if (index := nonfinite(converted)) >= 0:
+        row, column = divmod(index, n_columns)
+        value = a[row, column]
+        why = f"too large for {dtype.name}" if np.isfinite(value) else "not a finite number"
+        raise ValueError(f"{name}[{row}, {column}] is {value}: {why}")
+    return converted
+
+
+def targets(
+    data: npt.ArrayLike,
+    name: str,
+    dtype: np.dtype[Any],
+    n_columns: int,
+    n_rows: int,
+    nonfinite: Callable[[Array], int] = find_nonfinite,
+) -> Array:
+    """Return targets as ``matrix`` does, of n_rows rows; a flat array is one output's column."""
+    a = np.asarray(data)
+    if a.ndim == 1 and n_columns == 1:
+        a = a.reshape(-1, 1)
+    checked = matrix(a, name, dtype, n_columns, f"a network of {n_columns} output(s)", nonfinite)
+    if len(checked) != n_rows:
+        raise ValueError(f"{name} has {len(checked)} rows, and X has {n_rows}")
+    if n_rows == 0:
+        raise ValueError(f"X and {name} have no rows: there is nothing to compute a loss of")
+    return checked
+
+
+def weights_of_samples(data: npt.ArrayLike | None, n_rows: int) -> Array | None:
+    """Return sample weights as float64 of shape (n_rows,), scaled to a mean of 1; None stays None."""
+    if data is None:
+        return None
+    a = np.asarray(data)
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight must hold real numbers, and its dtype is {a.dtype}")
+    if a.shape != (n_rows,):
+        raise ValueError(f"sample_weight must have shape ({n_rows},), one per row of X; got {a.shape}")
+    a = a.astype(np.float64)
+    bad = ~(np.isfinite(a) & (a >= 0))
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(f"sample_weight[{row}] is {a[row]}: weights are finite and not negative")
+    largest = a.max()
+    if largest == 0:
+        raise ValueError("sample_weight is zero for every row: at least one must be positive")
+    a /= largest  # so that the sum of huge weights does not overflow
+    return a / a.mean()
+
+
+def number(value: object, name: str, low: float, high: float, *, open_low: bool = False) -> float:
+    """Return ``value`` as a float in [low, high), or in (low, high) with open_low."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if not (low < value < high if open_low else low <= value < high):
+        raise ValueError(f"{name} must lie in {'(' if open_low else '['}{low}, {high}), not {value!r}")
+    return float(value)

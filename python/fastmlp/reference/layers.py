@@ -1,0 +1,195 @@
+"""What a network is: its layers' sizes and activations, and one flat buffer of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import checks
+from .activations import ACTIVATIONS
+from .arrays import Array, aligned_zeros
+from .initializers import INITIALIZERS
+
+Self = TypeVar("Self", bound="Layers")
+
+
+class Layers:
+    """Sizes, activations and parameters: what both networks share, whoever computes with them."""
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        activation: str | Sequence[str] = "tanh",
+        output_activation: str = "linear",
+        bias: bool = True,
+        init: str = "glorot_uniform",
+        dtype: npt.DTypeLike = "float32",
+        random_state: int | np.random.Generator | None = None,
+    ) -> None:
+        sizes = checks.layer_sizes(layer_sizes)
+        names = checks.activation_names(activation, output_activation, len(sizes) - 2, ACTIVATIONS)
+        draw = checks.find(init, INITIALIZERS, "init")
+        rng = checks.generator(random_state)
+        self._lay_out(sizes, names, checks.flag(bias, "bias"), checks.dtype(dtype))
+        for W in self._weights:
+            W[:] = draw(*W.shape, rng)
+
+    @classmethod
+    def from_parameters(
+        cls: type[Self],
+        weights: Sequence[npt.ArrayLike],
+        biases: Sequence[npt.ArrayLike] | None = None,
+        activation: str | Sequence[str] = "tanh",
+        output_activation: str = "linear",
+        dtype: npt.DTypeLike | None = None,
+    ) -> Self:
+        """Make a network with given weights and biases, which are copied.
+
+        Parameters
+        ----------
+        weights : sequence of array_like, shapes (n_in, n_out)
+            W[l] of each layer; the rows of one are the columns of the one before.
+        biases : sequence of array_like, shapes (n_out,), optional
+            b[l] of each layer. None makes a network without biases.
+        activation : str or sequence of str, default "tanh"
+            Activation of all hidden layers, or one name per hidden layer.
+        output_activation : str, default "linear"
+            Activation of the output layer.
+        dtype : {"float32", "float64"}, optional
+            By default float32 if every weight is float32, otherwise float64.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit each other, an activation is unknown, or a number is not finite.
+        TypeError
+            If an array does not hold real numbers.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> net = fastmlp.Network.from_parameters([[[0.95]]], activation="linear")
+        >>> net.predict([[2.0]])
+        array([[1.9]])
+        """
+        W = [np.asarray(w) for w in weights]
+        for i, w in enumerate(W):
+            if w.ndim != 2 or 0 in w.shape:
+                raise ValueError(f"weights[{i}] must have shape (n_in, n_out), each at least 1; got {w.shape}")
+            if i and w.shape[0] != W[i - 1].shape[1]:
+                raise ValueError(
+                    f"weights[{i}] has {w.shape[0]} rows, and weights[{i - 1}] has {W[i - 1].shape[1]} columns"
+                )
+        if not W:
+            raise ValueError("weights is empty: a network has one matrix of weights at least")
+        if biases is not None and len(biases) != len(W):
+            raise ValueError(f"there are {len(W)} weights and {len(biases)} biases: one of each per layer")
+        if dtype is None:
+            dtype = np.float32 if all(w.dtype == np.float32 for w in W) else np.float64
+        checked = checks.dtype(dtype)
+        sizes = (W[0].shape[0], *(w.shape[1] for w in W))
+        names = checks.activation_names(activation, output_activation, len(sizes) - 2, ACTIVATIONS)
+        W = [checks.matrix(w, f"weights[{i}]", checked, w.shape[1], "its layer") for i, w in enumerate(W)]
+        b = [
+            checks.matrix(np.reshape(v, (1, -1)), f"biases[{i}]", checked, W[i].shape[1], f"weights[{i}]")
+            for i, v in enumerate(biases or ())
+        ]
+        net = cls.__new__(cls)
+        net._lay_out(sizes, names, biases is not None, checked)
+        for view, w in zip(net._weights, W, strict=True):
+            view[:] = w
+        for view, v in zip(net._biases, b, strict=True):
+            view[:] = v[0]
+        return net
+
+    def _lay_out(self, sizes: tuple[int, ...], activations: tuple[str, ...], bias: bool, dtype: np.dtype[Any]) -> None:
+        """Allocate the parameters, all zero, in the order W[1], b[1], W[2], b[2], ..."""
+        self._sizes, self._activations, self._bias = sizes, activations, bias
+        shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+        self._parameters = aligned_zeros(sum((n + bias) * m for n, m in shapes), dtype)
+        weights, biases, start = [], [], 0
+        for n, m in shapes:
+            weights.append(self._parameters[start : start + n * m].reshape(n, m))
+            start += n * m
+            if bias:
+                biases.append(self._parameters[start : start + m])
+                start += m
+        self._weights, self._biases = tuple(weights), tuple(biases)
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Number of neurons of each layer, the inputs first."""
+        return self._sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Activation of each layer, the output's last."""
+        return self._activations
+
+    @property
+    def bias(self) -> bool:
+        """Whether the layers have biases."""
+        return self._bias
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """W[1]..W[L], each (n_in, n_out): live views into ``parameters``."""
+        return self._weights
+
+    @property
+    def biases(self) -> tuple[Array, ...]:
+        """b[1]..b[L], each (n_out,): live views into ``parameters``; empty without biases."""
+        return self._biases
+
+    @property
+    def parameters(self) -> Array:
+        """All weights and biases in one flat array: W[1], b[1], W[2], b[2], ... It is live."""
+        return self._parameters
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._parameters.dtype
+
+    def copy(self: Self) -> Self:
+        """Return an independent network with the same layers and parameters."""
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        return other
+
+    __copy__ = copy
+
+    def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "layer_sizes": self._sizes,
+            "activations": self._activations,
+            "bias": self._bias,
+            "parameters": self._parameters,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parameters = state["parameters"]
+        self._lay_out(state["layer_sizes"], state["activations"], state["bias"], parameters.dtype)
+        self._parameters[:] = parameters
+
+    def __repr__(self) -> str:
+        *hidden, output = self._activations
+        same = hidden[0] if hidden and len(set(hidden)) == 1 else hidden
+        arguments = [repr(list(self._sizes))]
+        if hidden:
+            arguments.append(f"activation={same!r}")
+        arguments.append(f"output_activation={output!r}")
+        if not self._bias:
+            arguments.append("bias=False")
+        arguments.append(f"dtype={self.dtype.name!r}")
+        return f"{type(self).__name__}({', '.join(arguments)})"

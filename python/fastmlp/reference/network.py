@@ -1,0 +1,149 @@
+"""The network in NumPy: forward pass, backward pass and training, as the mathematics is written.
+
+Rows are samples, and layers are numbered l = 1..L::
+
+    A[0] = X
+    Z[l] = A[l-1] @ W[l] + b[l]                       net input
+    A[l] = s_l(Z[l])                                  activation; A[L] = Y_hat
+    J    = mean over samples of the loss
+    delta[L] = dJ/dZ[L]
+    delta[l] = (delta[l+1] @ W[l+1].T) * s_l'(Z[l])
+    dW[l] = A[l-1].T @ delta[l]                       db[l] = column sums of delta[l]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import checks
+from .activations import ACTIVATIONS
+from .arrays import Array
+from .batches import batches
+from .layers import Layers
+from .losses import LOSSES
+from .optimizers import Optimizer
+from .results import Gradients, History, Trace
+from .training import Monitor, check_samples, check_task
+
+
+class Network(Layers):
+    """A multilayer perceptron computed by NumPy, to read and to check the compiled one against.
+
+    Its constructor and methods are those of :class:`fastmlp.Network`, which see.
+    """
+
+    def forward(self, X: Array) -> Trace:
+        """Return Z and A of every layer."""
+        W, b, s = [None, *self.weights], [None, *self.biases], [None, *map(ACTIVATIONS.__getitem__, self.activations)]
+        A: list[Any] = [X]
+        Z: list[Any] = [None]
+        for l in range(1, len(W)):  # noqa: E741
+            Z.append(A[l - 1] @ W[l] + b[l] if self.bias else A[l - 1] @ W[l])
+            A.append(s[l].value(Z[l]))
+        return Trace(Z, A)
+
+    def backward(self, trace: Trace, Y: Array, loss: str, sample_weight: Array | None = None) -> Trace:
+        """Add J, delta, dW and db to what ``forward`` gave. Sample weights have a mean of 1."""
+        W, s = [None, *self.weights], [None, *map(ACTIVATIONS.__getitem__, self.activations)]
+        Z: list[Any] = trace.Z
+        A: list[Any] = trace.A
+        n, L = len(Y), len(s) - 1
+        delta: list[Any] = [None] * (L + 1)
+        dW: list[Any] = [None] * (L + 1)
+        db: list[Any] = [None] * (L + 1)
+
+        error = LOSSES[loss].value(A[L], Y)
+        slope = LOSSES[loss].derivative(A[L], Y)
+        if sample_weight is not None:
+            error = sample_weight * error
+            slope = sample_weight[:, np.newaxis] * slope
+        J = float(error.mean(dtype=np.float64))
+        delta[L] = slope * s[L].derivative(Z[L], A[L]) / n
+        for l in range(L, 0, -1):  # noqa: E741
+            if l < L:
+                delta[l] = (delta[l + 1] @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
+            dW[l] = A[l - 1].T @ delta[l]
+            if self.bias:
+                db[l] = delta[l].sum(axis=0)
+        return Trace(Z, A, J, delta, dW, db)
+
+    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
+        """Return Y_hat; see :meth:`fastmlp.Network.predict`. NumPy chooses its own threads."""
+        n_in = self.layer_sizes[0]
+        return self.forward(checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)")).A[-1]
+
+    def loss(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        loss: str = "squared_error",
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Return J; see :meth:`fastmlp.Network.loss`."""
+        return self.gradients(X, Y, loss, sample_weight).loss
+
+    def gradients(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        loss: str = "squared_error",
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Gradients:
+        """Return J and its derivatives; see :meth:`fastmlp.Network.gradients`."""
+        checks.find(loss, LOSSES, "loss")
+        X, Y, weight = check_samples(self, X, Y, sample_weight)
+        step: Any = self.backward(self.forward(X), Y, loss, weight)
+        return Gradients(step.J, tuple(step.dW[1:]), tuple(step.db[1:] if self.bias else ()))
+
+    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: str = "squared_error") -> Trace:
+        """Return every quantity of a step; see :meth:`fastmlp.Network.trace`."""
+        checks.find(loss, LOSSES, "loss")
+        if Y is None:
+            n_in = self.layer_sizes[0]
+            return self.forward(checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)"))
+        X, Y, _ = check_samples(self, X, Y, None)
+        return self.backward(self.forward(X), Y, loss)
+
+    def train(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        *,
+        epochs: int,
+        batch_size: int | None = None,
+        optimizer: Optimizer | None = None,
+        loss: str = "squared_error",
+        shuffle: bool = True,
+        sample_weight: npt.ArrayLike | None = None,
+        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        callbacks: Iterable[Any] = (),
+        progress: bool = False,
+        random_state: int | np.random.Generator | None = None,
+        n_threads: int | None = None,
+    ) -> History:
+        """Fit the parameters to X and Y; see :meth:`fastmlp.Network.train`."""
+        task = check_task(
+            self, X, Y, epochs, batch_size, optimizer, loss, shuffle, sample_weight, validation_data, random_state
+        )
+        with Monitor(self, task.epochs, callbacks, progress) as monitor:
+            for _ in range(task.epochs):
+                J = 0.0
+                for rows in batches(len(task.X), task.batch_size, task.shuffle, task.rng):
+                    weight = None if task.sample_weight is None else task.sample_weight[rows]
+                    step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], loss, weight)
+                    task.optimizer.update(self.parameters, self._flat(step))
+                    J += step.J * len(step.A[0])
+                validation = self.loss(*task.validation, loss) if task.validation else None
+                monitor.add(J / len(task.X), validation)
+                if monitor.epoch_end():
+                    break
+        return monitor.history
+
+    def _flat(self, step: Any) -> Array:
+        """Return the gradient in the order of ``parameters``."""
+        pairs = zip(step.dW[1:], step.db[1:], strict=True)
+        return np.concatenate([g.ravel() for pair in pairs for g in pair if g is not None])

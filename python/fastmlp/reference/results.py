@@ -1,0 +1,75 @@
+"""What the methods of a network give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .arrays import Array
+
+
+@dataclass
+class Gradients:
+    """The loss and its derivatives with respect to every weight and bias.
+
+    Attributes
+    ----------
+    loss : float
+        J, the mean loss of the samples.
+    weights : tuple of ndarray, shapes (n_in, n_out)
+        dW[1]..dW[L].
+    biases : tuple of ndarray, shapes (n_out,)
+        db[1]..db[L]; empty for a network without biases.
+    """
+
+    loss: float
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+
+@dataclass
+class Trace:
+    """Every quantity of one forward and one backward pass, by layer.
+
+    Lists are indexed by the layer's number l = 0..L; what a layer does not have is None.
+
+    Attributes
+    ----------
+    Z, A : list of ndarray, shapes (n, n_l)
+        Net inputs and activations. A[0] is X, A[L] is Y_hat; Z[0] is None.
+    J : float or None
+        Mean loss; None without Y, like all that follows.
+    delta : list of ndarray, shapes (n, n_l)
+        dJ/dZ of layers 1..L.
+    dW, db : list of ndarray, shapes (n_in, n_out) and (n_out,)
+        Gradients of the weights and biases of layers 1..L.
+    """
+
+    Z: list[Array | None]
+    A: list[Array]
+    J: float | None = None
+    delta: list[Array | None] = field(default_factory=list)
+    dW: list[Array | None] = field(default_factory=list)
+    db: list[Array | None] = field(default_factory=list)
+
+
+@dataclass
+class History:
+    """The course of a training run.
+
+    Attributes
+    ----------
+    loss : list of float
+        One value per epoch: the mean loss of the samples, each taken when its batch had its turn,
+        before that batch's update.
+    validation_loss : list of float
+        One value per epoch, with the weights at the end of it; empty without validation data.
+    seconds : float
+        Duration of the run.
+    stop_reason : str
+        Why it ended, in words.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    stop_reason: str = ""

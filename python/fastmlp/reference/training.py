@@ -1,0 +1,199 @@
+"""What surrounds the training loop: its checked inputs, callbacks, progress and history."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from . import checks
+from .arrays import Array
+from .layers import Layers
+from .losses import LOSSES
+from .optimizers import Adam, Optimizer
+from .results import History
+
+
+@dataclass
+class State:
+    """What a callback sees of a run.
+
+    Attributes
+    ----------
+    network : Network
+        The network in training; its parameters are those at this moment.
+    epoch : int
+        Number of epochs done.
+    epochs : int
+        Number of epochs asked for.
+    history : History
+        The run so far.
+    """
+
+    network: Layers
+    epoch: int
+    epochs: int
+    history: History
+
+
+class Callback(Protocol):
+    """What ``train(callbacks=...)`` takes: any object with one or more of these methods."""
+
+    def on_train_begin(self, state: State) -> None:
+        """Be told that a run begins."""
+
+    def on_epoch_end(self, state: State) -> object:
+        """Be told that an epoch is done; what is truthy stops the run."""
+
+    def on_train_end(self, state: State) -> None:
+        """Be told that a run is over, also when an exception ended it."""
+
+
+EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
+
+
+@dataclass
+class Task:
+    """The checked arguments of ``train``."""
+
+    X: Array
+    Y: Array
+    sample_weight: Array | None
+    validation: tuple[Array, Array] | None
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    loss: str
+    optimizer: Optimizer
+    rng: np.random.Generator
+
+
+def check_task(
+    net: Layers,
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike,
+    epochs: int,
+    batch_size: int | None,
+    optimizer: Optimizer | None,
+    loss: str,
+    shuffle: bool,
+    sample_weight: npt.ArrayLike | None,
+    validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+    random_state: int | np.random.Generator | None,
+    nonfinite: Callable[[Array], int] = checks.find_nonfinite,
+) -> Task:
+    """Check the arguments of ``train`` and fill in what was left out. Nothing is changed before all are right."""
+    checks.find(loss, LOSSES, "loss")
+    n_epochs = checks.integer(epochs, "epochs", 0)
+    X, Y, weight = check_samples(net, X, Y, sample_weight, nonfinite)
+    validation = None
+    if validation_data is not None:
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise TypeError("validation_data must be a pair (X, Y)")
+        names = ("validation_data[0]", "validation_data[1]")
+        validation = check_samples(net, *validation_data, None, nonfinite, names)[:2]
+    size = len(X) if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), len(X))
+    if optimizer is None:
+        optimizer = Adam()
+    elif not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {optimizer!r}")
+    shuffle = checks.flag(shuffle, "shuffle")
+    rng = checks.generator(random_state)
+    optimizer.check()
+    optimizer.prepare(net.parameters)
+    return Task(X, Y, weight, validation, n_epochs, size, shuffle, loss, optimizer, rng)
+
+
+def check_samples(
+    net: Layers,
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None,
+    nonfinite: Callable[[Array], int] = checks.find_nonfinite,
+    names: tuple[str, str] = ("X", "Y"),
+) -> tuple[Array, Array, Array | None]:
+    """Return inputs, targets and weights (scaled to a mean of 1, or None) in the network's dtype."""
+    n_in, n_out = net.layer_sizes[0], net.layer_sizes[-1]
+    X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
+    Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite)
+    weight = checks.weights_of_samples(sample_weight, len(X))
+    return X, Y, None if weight is None else weight.astype(net.dtype)
+
+
+class ProgressLine:
+    """One line on stderr: rewritten in place on a terminal, printed once, at the end, elsewhere."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+        self._live = self._stream.isatty()
+        self._start = self._last = time.perf_counter()
+        self._text = ""
+
+    def show(self, epoch: int, epochs: int, history: History) -> None:
+        """Note the state, and print it if a tenth of a second has gone by since the last time."""
+        now = time.perf_counter()
+        loss = f"  loss {history.loss[-1]:.6g}" if history.loss else ""
+        validation = f"  validation {history.validation_loss[-1]:.6g}" if history.validation_loss else ""
+        self._text = f"epoch {epoch}/{epochs}{loss}{validation}  {now - self._start:.1f} s"
+        if self._live and now - self._last > 0.1:
+            self._last = now
+            print(f"\r{self._text}\x1b[K", end="", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Leave the last state on a line of its own."""
+        if self._text:
+            print(f"\r{self._text}\x1b[K" if self._live else self._text, file=self._stream, flush=True)
+
+
+class Monitor:
+    """Keeps the history of a run, and tells callbacks and the progress line about it.
+
+    Use it as a context: leaving it closes the run, whatever ended it.
+    """
+
+    def __init__(self, net: Layers, epochs: int, callbacks: Iterable[Any], progress: bool) -> None:
+        self.history = History(stop_reason=f"all {epochs} epochs done")
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not any(callable(getattr(callback, event, None)) for event in EVENTS):
+                raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
+        self._state = State(net, 0, epochs, self.history)
+        self._line = ProgressLine() if checks.flag(progress, "progress") else None
+        self._start = time.perf_counter()
+
+    def __enter__(self) -> Monitor:
+        self._start = time.perf_counter()
+        self._tell("on_train_begin")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.history.seconds = time.perf_counter() - self._start
+        if self._line:
+            self._line.close()
+        self._tell("on_train_end")
+
+    def add(self, loss: float, validation_loss: float | None) -> None:
+        """Note the end of an epoch."""
+        self.history.loss.append(loss)
+        if validation_loss is not None:
+            self.history.validation_loss.append(validation_loss)
+        self._state.epoch += 1
+
+    def epoch_end(self) -> bool:
+        """Tell everybody; return whether a callback asks to stop."""
+        self.history.seconds = time.perf_counter() - self._start
+        if self._line:
+            self._line.show(self._state.epoch, self._state.epochs, self.history)
+        if stops := self._tell("on_epoch_end"):
+            self.history.stop_reason = f"{stops[0]} asked to stop after epoch {self._state.epoch}"
+        return bool(stops)
+
+    def _tell(self, event: str) -> list[str]:
+        """Call the method ``event`` of every callback; return the names of those that gave something truthy."""
+        methods = [(c, getattr(c, event)) for c in self.callbacks if callable(getattr(c, event, None))]
+        return [type(c).__name__ for c, method in methods if method(self._state)]
