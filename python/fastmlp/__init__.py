@@ -1,3 +1,13 @@
-from .reference import Network
+"""Train and run multilayer perceptrons on CPUs.
+
+``fastmlp.Network`` computes with compiled kernels, ``fastmlp.reference.Network`` is the same in
+NumPy, written to be read. The environment variable FASTMLP_SIMD (baseline, v3, v4 or neon) forces
+an instruction set; ``fastmlp doctor`` tells which there are.
+"""
+
+from . import _simd, reference
+from ._core import __version__
+from .network import Network, load
 from .reference.optimizers import SGD, Adam
-__version__ = "0.1.0"
+
+__all__ = ["SGD", "Adam", "Network", "__version__", "load", "reference"]

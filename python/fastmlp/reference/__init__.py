@@ -3,6 +3,16 @@
 It imports NumPy alone. Its files have the names of those in ``cpp/ops``.
 """
 
+from __future__ import annotations
+
+import os
+
+from . import files
 from .network import Network
 
-__all__ = ["Network"]
+__all__ = ["Network", "load"]
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network that ``save`` wrote; see :func:`fastmlp.load`."""
+    return files.load(path, Network)[0]

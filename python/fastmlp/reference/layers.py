@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
+from . import checks, files
 from .activations import ACTIVATIONS
 from .arrays import Array, aligned_zeros
 from .initializers import INITIALIZERS
@@ -157,6 +158,31 @@ class Layers:
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64."""
         return self._parameters.dtype
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file, which is complete or is what it was before.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where. A file that is there is replaced.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is NaN or infinite, or ``path`` is something else than a file.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import fastmlp, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+        >>> fastmlp.Network([2, 3, 1]).save(path)
+        >>> fastmlp.load(path).layer_sizes
+        (2, 3, 1)
+        """
+        files.save(self, path)
 
     def copy(self: Self) -> Self:
         """Return an independent network with the same layers and parameters."""

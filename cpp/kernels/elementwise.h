@@ -1,0 +1,73 @@
+// Kernels that go over elements once: activations, losses, updates, checks.
+#pragma once
+
+#include "kernels.h"
+#include "simd.h"
+#include "vmath.h"
+
+namespace fastmlp {
+namespace {
+
+template <class S, class T>
+void activate(T* a, int64_t rows, int64_t n, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++, a += stride)
+    for (int64_t j = 0; j < n; j += lanes<T>) store(a + j, S::value(load(a + j)));
+}
+
+template <class S, class T>
+void differentiate(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++, a += stride, delta += stride)
+    for (int64_t j = 0; j < n; j += lanes<T>) store(delta + j, load(delta + j) * S::derivative(load(a + j)));
+}
+
+template <class E, class T>
+void loss(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta, double* losses, int64_t rows,
+          int64_t n) {
+  for (int64_t i = 0; i < rows; i++, Y_hat += stride, Y += n) {
+    const T w = weight ? weight[i] : T(1);
+    double sum = 0;
+    for (int64_t j = 0; j < n; j++) sum += double(E::value(Y_hat[j], Y[j]));
+    losses[i] = double(w) * sum;
+    if (!delta) continue;
+    for (int64_t j = 0; j < n; j++) delta[j] = scale * (w * E::derivative(Y_hat[j], Y[j]));
+    delta += stride;
+  }
+}
+
+template <class U, class T>
+void update(T* w, const T* g, T* const* slot, const double* constants, T scale, int64_t n) {
+  T c[max_constants];
+  for (int i = 0; i < max_constants; i++) c[i] = T(constants[i]);
+  for (int64_t i = 0; i < n; i += lanes<T>) {
+    Vector<T> s[max_slots] = {};
+    for (int k = 0; k < U::n_slots; k++) s[k] = load(slot[k] + i);
+    Vector<T> parameter = load(w + i);
+    U::update(parameter, scale * load(g + i), s, c);
+    store(w + i, parameter);
+    for (int k = 0; k < U::n_slots; k++) store(slot[k] + i, s[k]);
+  }
+}
+
+template <class T>
+int64_t find_nonfinite(const T* x, int64_t n) {
+  constexpr int64_t block = 16 * lanes<T>;
+  for (int64_t i = 0; i < n; i += block) {
+    const int64_t end = i + block < n ? i + block : n;
+    T sum = 0;  // x - x is 0, and NaN where x is not finite
+    for (int64_t j = i; j < end; j++) sum = x[j] - x[j] == 0 ? sum : T(1);
+    if (sum == 0) continue;
+    for (int64_t j = i; j < end; j++)
+      if (!(x[j] - x[j] == 0)) return j;
+  }
+  return -1;
+}
+
+template <class T>
+double sum_of_squares(const T* x, int64_t n) {
+  double sum[8] = {};
+  for (int64_t i = 0; i < n; i++) sum[i % 8] += double(x[i]) * double(x[i]);
+  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+}  // namespace
+}  // namespace fastmlp

@@ -1,0 +1,107 @@
+// The product of two matrices, by register-blocked tiles.
+//
+// A tile is MR rows by NV vectors of C, held in registers while k runs: each step multiplies MR
+// broadcast elements of A with NV vectors of B. Every element adds its products in the order of k,
+// in full tiles and in the rests alike.
+#pragma once
+
+#include "kernels.h"
+#include "simd.h"
+
+namespace fastmlp {
+namespace {
+
+// Rows by vectors that fill the registers: 32 of them in AVX-512 and Neon, 16 elsewhere.
+#if FASTMLP_VECTOR_REGISTERS >= 32
+constexpr int64_t tile_rows = 14;
+#else
+constexpr int64_t tile_rows = 6;
+#endif
+constexpr int64_t tile_vectors = 2;
+
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;
+  int64_t a_row, a_column;
+  const T* b;
+  int64_t b_row;
+  T* c;
+  int64_t c_row;
+  bool accumulate;
+};
+
+template <int MR, int NV, class T>
+inline void multiply_tile(const Tile<T>& t) {
+  constexpr int64_t L = lanes<T>;
+  Vector<T> sum[MR][NV];
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; i++)
+#pragma GCC unroll 16
+    for (int j = 0; j < NV; j++) sum[i][j] = t.accumulate ? load(t.c + i * t.c_row + j * L) : Vector<T>{};
+  const T* a = t.a;
+  const T* b = t.b;
+  const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
+  for (int64_t p = 0; p < t.k; p++, a += a_column, b += b_row) {
+    Vector<T> row[NV];
+#pragma GCC unroll 16
+    for (int j = 0; j < NV; j++) row[j] = load(b + j * L);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++) {
+      Vector<T> factor = broadcast(a[i * a_row]);
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; i++)
+#pragma GCC unroll 16
+    for (int j = 0; j < NV; j++) store(t.c + i * t.c_row + j * L, sum[i][j]);
+}
+
+template <int MR, int NV, class T>
+void multiply_rows(int64_t rows, const Tile<T>& t) {
+  if constexpr (MR > 1) {
+    if (rows < MR) return multiply_rows<MR - 1, NV>(rows, t);
+  }
+  multiply_tile<MR, NV>(t);
+}
+
+// One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
+template <int NV, class T>
+void multiply_panel(int64_t m, Tile<T> t) {
+  const int64_t blocks = (m + tile_rows - 1) / tile_rows;
+  for (int64_t block = 0, done = 0; block < blocks; block++) {
+    int64_t rows = (m - done) / (blocks - block);
+    multiply_rows<int(tile_rows), NV>(rows, t);
+    t.a += rows * t.a_row;
+    t.c += rows * t.c_row;
+    done += rows;
+  }
+}
+
+// Where columns j.. of a matrix begin, and the stride of their rows; `width` is their panel's.
+template <class T>
+inline T* columns(const Matrix<T>& x, int64_t j, int64_t width, int64_t& stride) {
+  stride = x.stride ? x.stride : width;
+  return x.stride ? x.data + j : x.data + j * x.panel_rows;
+}
+
+template <class T>
+void multiply(const Product<T>& p) {
+  constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
+  for (int64_t j = 0; j < p.n; j += panel) {
+    const int64_t width = p.n - j > L ? panel : L;
+    Tile<T> t{p.k, p.a, p.a_row, p.a_column, nullptr, 0, nullptr, 0, p.accumulate};
+    t.b = columns(p.b, j, width, t.b_row);
+    t.c = columns(p.c, j, width, t.c_row);
+    t.c += p.first_row * t.c_row;
+    if (width == panel)
+      multiply_panel<tile_vectors>(p.m, t);
+    else
+      multiply_panel<1>(p.m, t);
+  }
+}
+
+}  // namespace
+}  // namespace fastmlp

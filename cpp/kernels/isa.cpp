@@ -1,0 +1,42 @@
+// The one source that is compiled once per instruction set. FASTMLP_ISA is the set's name, and
+// table_<name> the only symbol that leaves: everything else is in anonymous namespaces.
+// vmath.h comes first: the operations of ops/ call its functions.
+#include "vmath.h"
+
+#include "elementwise.h"
+#include "gemm.h"
+
+#define FASTMLP_JOIN_(a, b) a##b
+#define FASTMLP_JOIN(a, b) FASTMLP_JOIN_(a, b)
+#define FASTMLP_QUOTE_(a) #a
+#define FASTMLP_QUOTE(a) FASTMLP_QUOTE_(a)
+
+namespace fastmlp {
+namespace {
+
+template <class T, class... S, class... E, class... U>
+constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
+  return {
+      lanes<T>,
+      tile_vectors * lanes<T>,
+      tile_rows,
+      multiply<T>,
+      {activate<S, T>...},
+      {differentiate<S, T>...},
+      {loss<E, T>...},
+      {update<U, T>...},
+      find_nonfinite<T>,
+      sum_of_squares<T>,
+  };
+}
+
+}  // namespace
+
+extern const Table FASTMLP_JOIN(table_, FASTMLP_ISA);
+constexpr Table FASTMLP_JOIN(table_, FASTMLP_ISA) = {
+    FASTMLP_QUOTE(FASTMLP_ISA),
+    make_kernels<float>(Activations{}, Losses{}, Optimizers{}),
+    make_kernels<double>(Activations{}, Losses{}, Optimizers{}),
+};
+
+}  // namespace fastmlp

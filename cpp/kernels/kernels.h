@@ -1,0 +1,84 @@
+// The kernel table: all that is compiled once per instruction set, as function pointers.
+//
+// Contract. A matrix is row-major with a row stride counted in elements. "n columns" are rounded up
+// to whole vectors (`lanes` elements) wherever a kernel reads or writes a row: what lies there must
+// be readable, and is overwritten in results. Pointers need the alignment of an element only. No
+// kernel allocates, throws or keeps state; every sum runs in one fixed order, so the bits of an
+// element do not depend on the size of the matrix around it.
+#pragma once
+
+#include <cstdint>
+
+#include "../ops/activations.h"
+#include "../ops/losses.h"
+#include "../ops/optimizers.h"
+
+namespace fastmlp {
+
+// A row-major matrix, or one packed in panels: cut into panels of `panel` columns (the last one
+// narrower, but whole vectors), one after the other, each row-major by itself. A kernel then reads
+// one contiguous stream, whatever the width.
+template <class T>
+struct Matrix {
+  T* data;
+  int64_t stride;      // between rows; 0 where packed
+  int64_t panel_rows;  // rows of a panel, where packed
+};
+
+// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). Element (i, p) of A is
+// a[i * a_row + p * a_column], so a transposed A costs nothing. C is rows first_row.. of its matrix.
+template <class T>
+struct Product {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_column;
+  Matrix<const T> b;
+  Matrix<T> c;
+  int64_t first_row;
+  bool accumulate;
+};
+
+template <class T>
+struct Kernels {
+  int64_t lanes;  // elements of a vector
+  int64_t panel;  // columns of a panel, a multiple of lanes
+  int64_t tile_rows;  // rows of a full tile of multiply
+
+  void (*multiply)(const Product<T>&);
+  // A (rows, n) in place: a = s(z).
+  void (*activate[Activations::size])(T* a, int64_t rows, int64_t n, int64_t stride);
+  // delta (rows, n) in place: delta *= s'(.), given the activation or, where needs_z, the net input.
+  void (*differentiate[Activations::size])(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
+  // losses[i] = weight[i] * loss of row i (the exact n columns); delta = scale * weight[i] * dloss/dY_hat.
+  // weight may be null, for ones; delta may be null.
+  void (*loss[Losses::size])(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta,
+                             double* losses, int64_t rows, int64_t n);
+  // n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, c its constants.
+  void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
+  // The index of the first NaN or inf of n elements, or -1.
+  int64_t (*find_nonfinite)(const T* x, int64_t n);
+  double (*sum_of_squares)(const T* x, int64_t n);
+};
+
+struct Table {
+  const char* name;
+  Kernels<float> float32;
+  Kernels<double> float64;
+};
+
+// The tables, the plainest first, and whether this processor runs them (dispatch.cpp).
+constexpr int max_tables = 3;
+struct Available {
+  const Table* table;
+  bool runs;
+};
+int tables(Available (&list)[max_tables]);
+
+// The table in use: the best one that runs here, unless use_table has chosen.
+const Table& table();
+void use_table(const Table& chosen);
+
+template <class T>
+const Kernels<T>& kernels();
+
+}  // namespace fastmlp

@@ -1,0 +1,67 @@
+// Vectors by the compiler's vector extensions: one width per instruction set, plain operators.
+#pragma once
+
+#include <cstdint>
+
+namespace fastmlp {
+namespace {
+
+// FASTMLP_VECTOR_BYTES comes from the build: 16 (SSE2, Neon), 32 (AVX2), 64 (AVX-512).
+template <class T>
+struct Simd;
+
+template <>
+struct Simd<float> {
+  typedef float V __attribute__((vector_size(FASTMLP_VECTOR_BYTES)));
+  typedef int32_t I __attribute__((vector_size(FASTMLP_VECTOR_BYTES)));
+};
+
+template <>
+struct Simd<double> {
+  typedef double V __attribute__((vector_size(FASTMLP_VECTOR_BYTES)));
+  typedef int64_t I __attribute__((vector_size(FASTMLP_VECTOR_BYTES)));
+};
+
+template <class T>
+using Vector = typename Simd<T>::V;
+
+template <class T>
+constexpr int64_t lanes = FASTMLP_VECTOR_BYTES / int64_t(sizeof(T));
+
+template <class T>
+inline Vector<T> load(const T* p) {
+  Vector<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <class T>
+inline void store(T* p, Vector<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+template <class T>
+inline Vector<T> broadcast(T x) {
+  return Vector<T>{} + x;
+}
+
+template <class To, class From>
+inline To reinterpret(From v) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  __builtin_memcpy(&to, &v, sizeof to);
+  return to;
+}
+
+inline Vector<float> square_root(Vector<float> v) {
+  for (int64_t i = 0; i < lanes<float>; i++) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+
+inline Vector<double> square_root(Vector<double> v) {
+  for (int64_t i = 0; i < lanes<double>; i++) v[i] = __builtin_sqrt(v[i]);
+  return v;
+}
+
+}  // namespace
+}  // namespace fastmlp

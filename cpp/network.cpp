@@ -1,0 +1,194 @@
+#include "network.h"
+
+#include <algorithm>
+
+#include "parallel.h"
+#include "passes.h"
+
+namespace fastmlp {
+
+namespace {
+
+// Fewer rows than these read the parameters where they lie; packing them first would cost more.
+constexpr int64_t rows_worth_packing = 64;
+
+// [W; b] of every layer, packed where so many rows will use them that it pays.
+template <class T>
+class Weights {
+ public:
+  Weights(const Network& net, const Kernels<T>& kernels, const T* parameters, int64_t n) : packing_(net, kernels) {
+    if (n < rows_worth_packing) {
+      W = dense_layers(net, parameters);
+      return;
+    }
+    packed_ = Buffer<T>(packing_.size());
+    packing_.pack(parameters, packed_.data());
+    for (size_t l = 0; l < net.layers.size(); l++) {
+      const Matrix<T> layer = packing_.layer(packed_.data(), l);
+      W.push_back({layer.data, layer.stride, layer.panel_rows});
+    }
+  }
+  std::vector<Matrix<const T>> W;
+
+ private:
+  Packing<T> packing_;
+  Buffer<T> packed_;
+};
+
+// Transposes of the weights, for one backward pass.
+template <class T>
+class Transposes {
+ public:
+  Transposes(const Network& net, const Kernels<T>& kernels, const T* parameters) : packing_(net, kernels) {
+    Buffer<T> packed(packing_.size());
+    packing_.pack(parameters, packed.data());
+    all_ = Buffer<T>(packing_.transposed_size());
+    for (size_t l = 0; l < net.layers.size(); l++) {
+      WT.push_back(packing_.transposed(all_.data(), l));
+      for (int64_t first = 0; l > 0 && first < net.layers[l].n_in; first += kernels.panel)
+        packing_.transpose_panel(packed.data(), all_.data(), l, first);
+    }
+  }
+  std::vector<Matrix<const T>> WT;
+
+ private:
+  Packing<T> packing_;
+  Buffer<T> all_;
+};
+
+// Threads for a region that is made for itself, and pays for starting them.
+int team_size(int n_threads, int64_t n_items, double multiply_adds) {
+  constexpr double worth_a_thread = 2e6;  // about 40 us, what it takes to start one
+  return choose_threads(n_threads, std::min(double(n_items), 1 + multiply_adds / worth_a_thread));
+}
+
+// Call body(first row, rows, workspace) for blocks of the n rows, each thread with its own workspace.
+template <class T, class Body>
+void for_each_block(const Network& net, int64_t n, int n_threads, typename Workspace<T>::Keep keep, const Body& body) {
+  const Kernels<T>& k = kernels<T>();
+  const int64_t block = Workspace<T>::block_rows(net, k, n), n_items = (n + block - 1) / block;
+  Team team(team_size(n_threads, n_items, net.multiply_adds() * double(n)));
+  std::vector<Workspace<T>> workspaces;
+  for (int i = 0; i < team.size(); i++) workspaces.emplace_back(net, k, block, keep);
+  team.run(team.size(), n_items, [&](int64_t item, int thread) {
+    body(item * block, std::min(block, n - item * block), workspaces[size_t(thread)]);
+  });
+}
+
+}  // namespace
+
+int64_t Network::n_parameters() const { return layers.back().start + layers.back().rows * layers.back().n_out; }
+
+double Network::multiply_adds() const {
+  double sum = 0;
+  for (const Layer& layer : layers) sum += double(layer.rows) * double(layer.n_out);
+  return sum;
+}
+
+Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias) {
+  Network net{{}, bias};
+  int64_t start = 0;
+  for (size_t l = 0; l < activations.size(); l++) {
+    net.layers.push_back({sizes[l], sizes[l + 1], sizes[l] + bias, activations[l], start});
+    start += (sizes[l] + bias) * sizes[l + 1];
+  }
+  return net;
+}
+
+template <class T>
+void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads) {
+  if (n == 0) return;
+  const Weights<T> weights(net, kernels<T>(), parameters, n);
+  const size_t L = net.layers.size();
+  for_each_block<T>(net, n, n_threads, Workspace<T>::forward, [&](int64_t start, int64_t rows, Workspace<T>& ws) {
+    const Passes<T> passes{net, kernels<T>(), ws};
+    passes.load({X, nullptr, nullptr, n}, nullptr, start, 0, rows);
+    passes.forward(weights.W, 0, rows);
+    for (int64_t i = 0; i < rows; i++)
+      std::copy_n(ws.A[L] + i * ws.stride[L], net.n_out(), Y_hat + (start + i) * net.n_out());
+  });
+}
+
+template <class T>
+double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads) {
+  const Weights<T> weights(net, kernels<T>(), parameters, samples.n);
+  std::vector<double> losses(size_t(samples.n));
+  for_each_block<T>(net, samples.n, n_threads, Workspace<T>::forward,
+                    [&](int64_t start, int64_t rows, Workspace<T>& ws) {
+                      const Passes<T> passes{net, kernels<T>(), ws};
+                      passes.load(samples, nullptr, start, 0, rows);
+                      passes.forward(weights.W, 0, rows);
+                      passes.backward({}, loss, samples.weight, 0, 0, rows);
+                      std::copy_n(ws.losses, rows, losses.begin() + start);
+                    });
+  double sum = 0;
+  for (double value : losses) sum += value;
+  return sum / double(samples.n);
+}
+
+template <class T>
+double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads) {
+  const Kernels<T>& k = kernels<T>();
+  const Weights<T> weights(net, k, parameters, samples.n);
+  const Transposes<T> transposes(net, k, parameters);
+  const Packing<T> packing(net, k);
+  Buffer<T> sum(packing.size());
+  Workspace<T> ws(net, k, Workspace<T>::block_rows(net, k, samples.n), Workspace<T>::backward);
+  const Passes<T> passes{net, k, ws};
+  Team team(team_size(n_threads, samples.n, 3 * net.multiply_adds() * double(samples.n)));
+  double J = 0;
+  for (int64_t start = 0; start < samples.n; start += ws.rows) {
+    const int64_t rows = std::min(ws.rows, samples.n - start), share = (rows + team.size() - 1) / team.size();
+    team.run(team.size(), team.size(), [&](int64_t item, int) {
+      const int64_t first = item * share, n = std::min(share, rows - first);
+      if (n <= 0) return;
+      passes.load(samples, nullptr, start, first, n);
+      passes.forward(weights.W, first, n);
+      passes.backward(transposes.WT, loss, samples.weight, T(1.0 / double(samples.n)), first, n);
+    });
+    for (int64_t i = 0; i < rows; i++) J += ws.losses[i];
+    for (size_t l = 0; l < net.layers.size(); l++)
+      passes.gradient(l, 0, net.layers[l].rows, rows, start > 0, packing.layer(sum.data(), l));
+  }
+  packing.unpack(sum.data(), flat);
+  return J / double(samples.n);
+}
+
+template <class T>
+double trace(const Network& net, const T* parameters, const Samples<T>& samples, int loss, const std::vector<T*>& Z,
+             const std::vector<T*>& A, const std::vector<T*>& delta) {
+  const Kernels<T>& k = kernels<T>();
+  const Weights<T> weights(net, k, parameters, samples.n);
+  const Transposes<T> transposes(net, k, parameters);
+  Workspace<T> ws(net, k, Workspace<T>::block_rows(net, k, samples.n), Workspace<T>::everything);
+  const Passes<T> passes{net, k, ws};
+  double J = 0;
+  for (int64_t start = 0; start < samples.n; start += ws.rows) {
+    const int64_t rows = std::min(ws.rows, samples.n - start);
+    passes.load(samples, nullptr, start, 0, rows);
+    passes.forward(weights.W, 0, rows);
+    if (samples.Y) passes.backward(transposes.WT, loss, samples.weight, T(1.0 / double(samples.n)), 0, rows);
+    for (int64_t i = 0; i < rows; i++) {
+      J += ws.losses[i];
+      for (size_t l = 0; l < net.layers.size(); l++) {
+        const int64_t n = net.layers[l].n_out, from = i * ws.stride[l + 1], to = (start + i) * n;
+        std::copy_n(ws.Z[l + 1] + from, n, Z[l] + to);
+        std::copy_n(ws.A[l + 1] + from, n, A[l] + to);
+        if (samples.Y) std::copy_n(ws.delta[l + 1] + from, n, delta[l] + to);
+      }
+    }
+  }
+  return J / double(samples.n);
+}
+
+#define FASTMLP_INSTANTIATE(T)                                                                                       \
+  template void predict(const Network&, const T*, const T*, int64_t, T*, int);                                       \
+  template double mean_loss(const Network&, const T*, const Samples<T>&, int, int);                                  \
+  template double gradient(const Network&, const T*, const Samples<T>&, int, T*, int);                               \
+  template double trace(const Network&, const T*, const Samples<T>&, int, const std::vector<T*>&,                    \
+                        const std::vector<T*>&, const std::vector<T*>&);
+FASTMLP_INSTANTIATE(float)
+FASTMLP_INSTANTIATE(double)
+#undef FASTMLP_INSTANTIATE
+
+}  // namespace fastmlp

@@ -1,0 +1,58 @@
+// What a network is: its layers, and where their parameters lie in the flat buffer.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+namespace fastmlp {
+
+// W (n_in, n_out) starts at `start` of the flat buffer, and b follows it as one more row. With a
+// column of ones beside the layer's inputs, both are one matrix of `rows` = n_in + 1 rows (n_in
+// without biases): forward and gradient are one product each.
+struct Layer {
+  int64_t n_in, n_out, rows;
+  int activation;
+  int64_t start;
+};
+
+struct Network {
+  std::vector<Layer> layers;
+  bool bias;
+
+  int64_t n_in() const { return layers.front().n_in; }
+  int64_t n_out() const { return layers.back().n_out; }
+  int64_t n_parameters() const;
+  double multiply_adds() const;  // of one row's forward pass
+};
+
+Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias);
+
+// Y_hat (n, n_out) = the network's outputs for X (n, n_in), both dense.
+template <class T>
+void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads);
+
+// Rows of X and Y with their weights (null: ones), dense.
+template <class T>
+struct Samples {
+  const T* X;
+  const T* Y;
+  const T* weight;
+  int64_t n;
+};
+
+// J, the mean loss of the samples.
+template <class T>
+double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads);
+
+// J and, in the order of the parameters, its gradient.
+template <class T>
+double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads);
+
+// Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J.
+template <class T>
+double trace(const Network& net, const T* parameters, const Samples<T>& samples, int loss,
+             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta);
+
+}  // namespace fastmlp

@@ -1,0 +1,98 @@
+#include "parallel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace fastmlp {
+
+namespace {
+
+// Regions follow each other within microseconds: a worker watches for the next one so long before
+// it sleeps.
+constexpr int spins = 4000;
+
+inline void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// The cgroup's quota in processors, or infinity.
+double cgroup_quota() {
+  std::string quota;
+  double period = 0;
+  std::ifstream unified("/sys/fs/cgroup/cpu.max");
+  if (unified >> quota >> period && quota != "max" && period > 0) return std::stod(quota) / period;
+  double microseconds = 0;
+  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  if (quota_file >> microseconds && period_file >> period && microseconds > 0 && period > 0)
+    return microseconds / period;
+  return INFINITY;
+}
+
+}  // namespace
+
+int usable_processors() {
+  int n = std::max(1, int(std::thread::hardware_concurrency()));
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+#endif
+  return std::max(1, int(std::min(double(n), std::ceil(cgroup_quota()))));
+}
+
+int choose_threads(int n_threads, double useful) {
+  if (useful < 2) return 1;
+  return int(std::min(useful, double(n_threads ? n_threads : usable_processors())));
+}
+
+Team::Team(int n_threads) {
+  for (int thread = 1; thread < n_threads; thread++) workers_.emplace_back([this, thread] { serve(thread); });
+}
+
+Team::~Team() {
+  leave_ = true;
+  round_.fetch_add(1);
+  round_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void Team::start(int64_t n_items, const void* body, Call call) {
+  body_ = body;
+  call_ = call;
+  n_items_ = n_items;
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(int(workers_.size()), std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  work(0);
+  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; i++) {
+    relax();
+    if (i > spins) std::this_thread::yield();
+  }
+}
+
+void Team::work(int thread) {
+  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < n_items_;) call_(body_, i, thread);
+}
+
+void Team::serve(int thread) {
+  for (uint32_t seen = 0;;) {
+    for (int i = 0; i < spins && round_.load(std::memory_order_acquire) == seen; i++) relax();
+    round_.wait(seen, std::memory_order_acquire);
+    seen = round_.load(std::memory_order_acquire);
+    if (leave_) return;
+    work(thread);
+    busy_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+}  // namespace fastmlp

@@ -1,0 +1,61 @@
+// Threads that are made for a call and joined in it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace fastmlp {
+
+// Processors that this process may use: its affinity, and its cgroup's quota rounded up.
+int usable_processors();
+
+// How many threads to have where n_threads were asked for (0: as many as are usable) and the work can
+// keep at most `useful` of them busy.
+int choose_threads(int n_threads, double useful);
+
+// A team of threads, the caller's among them, that takes the items of a region one after another.
+// Which thread takes which item is left to chance, so an item's result must not depend on it.
+class Team {
+ public:
+  explicit Team(int n_threads);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  // Below this many multiply-adds (about 4 us on one core), handing over costs more than it brings.
+  static constexpr double break_even = 2e5;
+
+  int size() const { return int(workers_.size()) + 1; }
+
+  // How many threads a region of so many multiply-adds should have.
+  int share(double multiply_adds) const { return multiply_adds < break_even ? 1 : size(); }
+
+  // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
+  template <class Body>
+  void run(int n_threads, int64_t n_items, const Body& body) {
+    if (n_threads == 1 || n_items == 1) {
+      for (int64_t i = 0; i < n_items; i++) body(i, 0);
+      return;
+    }
+    start(n_items, &body, [](const void* b, int64_t item, int thread) { (*static_cast<const Body*>(b))(item, thread); });
+  }
+
+ private:
+  using Call = void (*)(const void* body, int64_t item, int thread);
+  void start(int64_t n_items, const void* body, Call call);
+  void work(int thread);
+  void serve(int thread);
+
+  std::vector<std::thread> workers_;
+  const void* body_ = nullptr;
+  Call call_ = nullptr;
+  int64_t n_items_ = 0;
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<uint32_t> round_{0};
+  alignas(64) std::atomic<int> busy_{0};
+  std::atomic<bool> leave_{false};
+};
+
+}  // namespace fastmlp

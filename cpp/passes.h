@@ -1,0 +1,34 @@
+// A block of rows through all layers, forward and backward: the mathematics in terms of kernels.
+//
+// Rows are independent of each other, so threads may share a block by rows; gradients are
+// independent by rows of dW. Nothing here depends on how a block is shared.
+#pragma once
+
+#include "workspace.h"
+
+namespace fastmlp {
+
+template <class T>
+struct Passes {
+  const Network& net;
+  const Kernels<T>& kernels;
+  Workspace<T>& ws;
+
+  // A[0], Y and weight = rows order[start + i] (null: start + i) of the samples, for i of first..first+n.
+  void load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
+
+  // Z[l] = [A[l-1] 1] @ [W; b]; A[l] = s(Z[l]).
+  void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const;
+
+  // losses of the rows and, for a scale that is not 0, delta[l] of every layer.
+  void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first, int64_t n) const;
+
+  // Rows first.. of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples, for layer l from 0.
+  void gradient(size_t l, int64_t first, int64_t rows, int64_t n, bool accumulate, Matrix<T> dW) const;
+};
+
+// [W; b] of every layer where they lie in the flat buffer. Kernels read past the end of its rows.
+template <class T>
+std::vector<Matrix<const T>> dense_layers(const Network& net, const T* parameters);
+
+}  // namespace fastmlp

@@ -1,0 +1,116 @@
+#include "workspace.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace fastmlp {
+
+namespace {
+
+constexpr int64_t cache_line = 64;
+// What a block's rows leave should fit the second-level cache beside the parameters; below so many
+// rows the products lose more than the cache gains.
+constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
+
+// Rows a power of two apart fall into the same few sets of the first-level cache.
+template <class T>
+int64_t row_stride(int64_t n, int64_t lanes) {
+  const int64_t stride = round_up(n, lanes);
+  return stride * int64_t(sizeof(T)) % 1024 ? stride : stride + cache_line / int64_t(sizeof(T));
+}
+
+}  // namespace
+
+template <class T>
+Buffer<T>::Buffer(int64_t n) {
+  // One line more: a vector may be read across the end.
+  const size_t bytes = size_t(round_up(n * int64_t(sizeof(T)), cache_line) + cache_line);
+  data_.reset(static_cast<T*>(::operator new(bytes, std::align_val_t(cache_line))));
+  std::memset(static_cast<void*>(data_.get()), 0, bytes);
+}
+
+template <class T>
+void Buffer<T>::Free::operator()(T* p) const {
+  ::operator delete(p, std::align_val_t(cache_line));
+}
+
+template <class T>
+Packing<T>::Packing(const Network& net, const Kernels<T>& kernels) : net_(net), kernels_(kernels) {
+  for (const Layer& layer : net.layers) {
+    start_.push_back(size_);
+    size_ += layer.rows * round_up(layer.n_out, kernels.lanes);
+    transposed_start_.push_back(transposed_size_);
+    if (start_.size() > 1) transposed_size_ += layer.n_out * round_up(layer.n_in, kernels.lanes);
+  }
+}
+
+// visit(offset in flat, offset in packed, columns) for every row of every panel.
+template <class T>
+template <class Visit>
+void Packing<T>::for_each_row(const Visit& visit) const {
+  for (size_t l = 0; l < net_.layers.size(); l++) {
+    const Layer& layer = net_.layers[l];
+    int64_t packed = start_[l];
+    for (int64_t j = 0; j < layer.n_out; j += kernels_.panel) {
+      const int64_t columns = std::min(kernels_.panel, layer.n_out - j), width = round_up(columns, kernels_.lanes);
+      for (int64_t i = 0; i < layer.rows; i++, packed += width) visit(layer.start + i * layer.n_out + j, packed, columns);
+    }
+  }
+}
+
+template <class T>
+void Packing<T>::pack(const T* flat, T* packed) const {
+  for_each_row([&](int64_t from, int64_t to, int64_t n) { std::copy_n(flat + from, n, packed + to); });
+}
+
+template <class T>
+void Packing<T>::unpack(const T* packed, T* flat) const {
+  for_each_row([&](int64_t to, int64_t from, int64_t n) { std::copy_n(packed + from, n, flat + to); });
+}
+
+template <class T>
+void Packing<T>::transpose_panel(const T* packed, T* all, size_t l, int64_t first) const {
+  const Layer& layer = net_.layers[l];
+  const int64_t columns = std::min(kernels_.panel, layer.n_in - first), width = round_up(columns, kernels_.lanes);
+  T* to = all + transposed_start_[l] + first * layer.n_out;
+  for (int64_t j = 0; j < layer.n_out; j += kernels_.panel) {
+    const int64_t n = std::min(kernels_.panel, layer.n_out - j), row = round_up(n, kernels_.lanes);
+    const T* from = packed + start_[l] + j * layer.rows + first * row;
+    for (int64_t q = 0; q < n; q++)
+      for (int64_t i = 0; i < columns; i++) to[(j + q) * width + i] = from[i * row + q];
+  }
+}
+
+template <class T>
+int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, int64_t n) {
+  int64_t row = row_stride<T>(net.n_in() + 1, kernels.lanes);
+  for (const Layer& layer : net.layers) row += 2 * row_stride<T>(layer.n_out + 1, kernels.lanes);
+  const int64_t fitting = block_bytes / (row * int64_t(sizeof(T)));
+  return std::clamp<int64_t>(n, 1, std::max(fitting, fewest_rows));
+}
+
+template <class T>
+Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep) : rows(rows) {
+  const auto allocate = [&](int64_t n) { return buffers_.emplace_back(n).data(); };
+  for (size_t l = 0; l <= net.layers.size(); l++) {
+    const int64_t n = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
+    stride.push_back(row_stride<T>(n + 1, kernels.lanes));
+    A.push_back(allocate(rows * stride[l]));
+    Z.push_back(l > 0 && keep == everything ? allocate(rows * stride[l]) : nullptr);
+    delta.push_back(l > 0 && keep >= backward ? allocate(rows * stride[l]) : nullptr);
+  }
+  Y = allocate(rows * net.n_out());
+  weight = allocate(rows);
+  losses_ = Buffer<double>(rows);
+  losses = losses_.data();
+}
+
+template class Buffer<float>;
+template class Buffer<double>;
+template class Packing<float>;
+template class Packing<double>;
+template class Workspace<float>;
+template class Workspace<double>;
+
+}  // namespace fastmlp

@@ -1,0 +1,80 @@
+// The memory of a run, allocated before its first step: packed parameters and, for a block of rows,
+// what forward and backward pass leave.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "network.h"
+
+namespace fastmlp {
+
+// Zeros that start on a cache line.
+template <class T>
+class Buffer {
+ public:
+  explicit Buffer(int64_t n = 0);
+  T* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(T* p) const;
+  };
+  std::unique_ptr<T, Free> data_;
+};
+
+inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+// Arrays of the parameters' shape (parameters, gradient, slots) with every layer packed in panels.
+// What lies beyond a layer's last column is zero, and stays so.
+template <class T>
+class Packing {
+ public:
+  Packing(const Network& net, const Kernels<T>& kernels);
+
+  int64_t size() const { return size_; }
+  Matrix<T> layer(T* packed, size_t l) const { return {packed + start_[l], 0, net_.layers[l].rows}; }
+  void pack(const T* flat, T* packed) const;
+  void unpack(const T* packed, T* flat) const;
+
+  // The transposes of W of layers 1.. (0 has no use for one), each packed for itself.
+  int64_t transposed_size() const { return transposed_size_; }
+  Matrix<const T> transposed(const T* all, size_t l) const { return {all + transposed_start_[l], 0, net_.layers[l].n_out}; }
+  // Columns first.. of layer l's transpose, at most a panel of them.
+  void transpose_panel(const T* packed, T* all, size_t l, int64_t first) const;
+  int64_t panel() const { return kernels_.panel; }
+
+ private:
+  template <class Visit>
+  void for_each_row(const Visit& visit) const;
+
+  const Network& net_;
+  const Kernels<T>& kernels_;
+  std::vector<int64_t> start_, transposed_start_;
+  int64_t size_ = 0, transposed_size_ = 0;
+};
+
+// A[0..L], delta[1..L] (and Z) for a block of rows. Each row ends in a one, for the next layer's
+// biases, and in zeros up to whole vectors.
+template <class T>
+class Workspace {
+ public:
+  enum Keep { forward = 0, backward = 1, everything = 2 };
+  Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep);
+
+  // Rows of a block such that what they leave stays in the cache.
+  static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n);
+
+  const int64_t rows;
+  std::vector<int64_t> stride;      // of A[l], Z[l] and delta[l]
+  std::vector<T*> A, Z, delta;      // Z[0] and delta[0] are null
+  T *Y, *weight;                    // dense
+  double* losses;                   // of each row
+
+ private:
+  std::vector<Buffer<T>> buffers_;
+  Buffer<double> losses_;
+};
+
+}  // namespace fastmlp

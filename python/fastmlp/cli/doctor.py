@@ -1,0 +1,110 @@
+"""``fastmlp doctor``: what this installation is, and whether it computes what it should."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+
+import numpy as np
+
+from .. import Adam, Network, __version__, _core, reference
+from ..reference.activations import ACTIVATIONS
+from ..reference.arrays import Array
+
+DTYPES = ("float32", "float64")
+
+# Vectors of every instruction set leave a remainder in these sizes. Errors are relative to the
+# largest element: float32 sums of some 40 terms are good to about 1e-6, float64 to 1e-15.
+LAYER_SIZES, N_ROWS = (5, 33, 19, 3), 37
+TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "doctor",
+        help="check this installation",
+        description="Print versions, instruction sets and threads, and compare the compiled core with the NumPy "
+        "reference for every instruction set of this machine. The exit code is 1 if a check fails.",
+    )
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the facts, then one line per check."""
+    _facts()
+    results = [_check(isa, dtype) for isa in _core.simd_available() for dtype in DTYPES]
+    print("all is well" if all(results) else f"FAILED: {results.count(False)} of {len(results)} checks")
+    return 0 if all(results) else 1
+
+
+def _facts() -> None:
+    """Print what this installation is made of."""
+    facts = {
+        "fastmlp": f"{__version__}, in {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}",
+        "Python": f"{platform.python_version()}, {sys.executable}",
+        "NumPy": np.__version__,
+        "platform": platform.platform(),
+        "compiler": _core.compiler(),
+        "instruction sets built": ", ".join(_core.simd_built()),
+        "available": ", ".join(_core.simd_available()),
+        "in use": f"{_core.simd()} (FASTMLP_SIMD={os.environ.get('FASTMLP_SIMD', '')})",
+        "threads": f"{_core.n_threads()} may be used, of {os.cpu_count()} processors",
+    }
+    for name, fact in facts.items():
+        print(f"{name:24}{fact}")
+
+
+def _check(isa: str, dtype: str) -> bool:
+    """Compare the core with the reference on one instruction set; print the result and return whether they agree."""
+    before = _core.simd()
+    _core.use_simd(isa)
+    try:
+        errors = {name: max(_gradient_error(name, dtype), _training_error(name, dtype)) for name in ACTIVATIONS}
+    finally:
+        _core.use_simd(before)
+    worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
+    agrees = all(error <= TOLERANCE[dtype] for error in errors.values())
+    verdict = "agree" if agrees else "DISAGREE"
+    print(
+        f"{isa + ' ' + dtype:24}gradients and training {verdict} with NumPy: "
+        f"largest difference {errors[worst]:.1e} ({worst}), allowed {TOLERANCE[dtype]:.0e}"
+    )
+    return agrees
+
+
+def _pair(activation: str, dtype: str) -> tuple[Network, reference.Network]:
+    """Return the same network twice."""
+    core = Network(LAYER_SIZES, activation, activation, dtype=dtype, random_state=1)
+    return core, reference.Network(LAYER_SIZES, activation, activation, dtype=dtype, random_state=1)
+
+
+def _samples(dtype: str) -> tuple[Array, Array]:
+    """Return inputs and targets."""
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-1, 1, (N_ROWS, LAYER_SIZES[0]))
+    return X.astype(dtype), rng.uniform(-1, 1, (N_ROWS, LAYER_SIZES[-1])).astype(dtype)
+
+
+def _gradient_error(activation: str, dtype: str) -> float:
+    """Return the largest difference between the two gradients, relative to their largest element."""
+    X, Y = _samples(dtype)
+    core, twin = (net.gradients(X, Y) for net in _pair(activation, dtype))
+    pairs = zip((*core.weights, *core.biases), (*twin.weights, *twin.biases), strict=True)
+    return max(_relative(a, b) for a, b in pairs)
+
+
+def _training_error(activation: str, dtype: str) -> float:
+    """Return the largest difference between the two networks' parameters after a few epochs, relative likewise."""
+    X, Y = _samples(dtype)
+    nets = _pair(activation, dtype)
+    for net in nets:
+        net.train(X, Y, epochs=3, batch_size=8, optimizer=Adam(), random_state=3)
+    return _relative(nets[0].parameters, nets[1].parameters)
+
+
+def _relative(a: Array, b: Array) -> float:
+    """Return the largest difference of two arrays over the largest element of the second."""
+    return float(np.abs(a - b).max() / np.abs(b).max())

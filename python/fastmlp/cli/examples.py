@@ -1,0 +1,140 @@
+"""``fastmlp examples``: the textbook examples, checked number by number, traced and drawn."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import SGD
+from ..errors import UserError
+from ..examples import EXAMPLES, N_STARTS, N_STARTS_REFERENCE, Example, Row, check, network
+from ..reference.arrays import Array
+from .drawing import drawing
+from .pictures import draw
+
+DESCRIPTION = f"""\
+Run the seven examples of a textbook on neural networks in float64, with the reference and with the
+compiled core, and hold both to the printed numbers. "After n" means after n updates of the parameters.
+
+  1-4  the start is printed: rounding or truncating our number to the printed decimals gives the printed one
+  5-6  the start is ours: the output comes as close to the targets as the printed one does
+  7    the starts are random ({N_STARTS} with the core, the first {N_STARTS_REFERENCE} with the reference): the
+       printed outputs lie inside the range of outcomes, and the nearest outcome is near to all of them
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its arguments."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        "examples",
+        help="run the textbook examples and compare the results with the printed ones",
+        description=DESCRIPTION,
+        epilog="exit codes: 0 every number is right, 1 one is off, 2 a mistake in what was given",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="which examples; by default all")
+    command.add_argument("--trace", action="store_true", help="print every quantity of the first step")
+    command.add_argument("--plot", type=Path, metavar="DIR", help="draw the examples into the folder DIR")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, trace and draw the chosen examples; return 1 if a number is off."""
+    chosen = [_find(number) for number in args.numbers] or list(EXAMPLES.values())
+    if args.trace:
+        for example in chosen:
+            print("\n".join(trace(example)), end="\n\n")
+    passed = report(chosen)
+    if args.plot is not None:
+        with drawing(args.plot):
+            for path in draw(chosen, args.plot):
+                print(f"wrote {path}")
+    return 0 if passed else 1
+
+
+def _find(number: int) -> Example:
+    if number not in EXAMPLES:
+        raise UserError(f"there is no example {number}: known are {', '.join(map(str, EXAMPLES))}")
+    return EXAMPLES[number]
+
+
+def report(chosen: list[Example]) -> bool:
+    """Print the comparison of each example; return whether every row passed."""
+    print(f"{'textbook example':38} {'printed':>10} {'reference':>18} {'core':>18}")
+    n_rows = n_failed = 0
+    for example in chosen:
+        print(f"\n{example.number}  {example.title}: {setup(example)}")
+        rows = check(example)
+        for row in rows:
+            print(_format(row))
+        n_rows += len(rows)
+        n_failed += sum(not row.passed for row in rows)
+    print(f"\n{n_rows - n_failed} of {n_rows} comparisons pass")
+    return n_failed == 0
+
+
+def _format(row: Row) -> str:
+    verdict = "pass" if row.passed else "FAIL"
+    return f"   {row.quantity:35} {row.printed:>10} {row.reference:>18} {row.core:>18}  {verdict}"
+
+
+def setup(example: Example) -> str:
+    """Return the network and the step size of an example in a few words."""
+    net = network(example)
+    starts = {
+        "value": "the printed start",
+        "closeness": "a start of ours (see --trace)",
+        "spread": f"Glorot's random starts 0 .. {N_STARTS - 1} (reference 0 .. {N_STARTS_REFERENCE - 1})",
+    }
+    sizes = "-".join(map(str, net.layer_sizes))
+    biases = "biases" if net.bias else "no biases"
+    return f"{sizes}, {example.activation}, {biases}, h = {example.learning_rate:g}, {starts[example.held_by]}"
+
+
+def trace(example: Example) -> Iterator[str]:
+    """Yield the lines that show the first step of an example, quantity by quantity."""
+    net = network(example)
+    t = net.trace(example.X, example.Y)
+    layers = range(1, len(t.A))
+    yield f"Example {example.number}, the first step, h = {example.learning_rate:g}"
+    yield "Layers are numbered from 0, the input: a textbook that counts from 1 calls W[1] w^2."
+    yield from _matrix("X = A[0]", t.A[0])
+    yield from _matrix("Y", np.array(example.Y))
+    for l in layers:
+        yield f"\nlayer {l}, forward: Z = A[{l - 1}] @ W[{l}]{f' + b[{l}]' if net.bias else ''}, A = s(Z)"
+        yield from _parameters(net, l)
+        yield from _matrix(f"Z[{l}]", t.Z[l])
+        yield from _matrix(f"A[{l}] = Y_hat" if l == layers[-1] else f"A[{l}]", t.A[l])
+    yield f"\nJ = {t.J:.6g}"
+    for l in reversed(layers):
+        yield f"\nlayer {l}, backward"
+        yield from _matrix(f"delta[{l}]", t.delta[l])
+        yield from _matrix(f"dW[{l}]", t.dW[l])
+        if net.bias:
+            yield from _matrix(f"db[{l}]", t.db[l])
+    net.train(example.X, example.Y, epochs=1, optimizer=SGD(learning_rate=example.learning_rate), shuffle=False)
+    yield f"\nupdated: W - h dW{', b - h db' if net.bias else ''}"
+    for l in layers:
+        yield from _parameters(net, l)
+
+
+def _parameters(net: Any, l: int) -> Iterator[str]:
+    yield from _matrix(f"W[{l}]", net.weights[l - 1])
+    if net.bias:
+        yield from _matrix(f"b[{l}]", net.biases[l - 1])
+
+
+def _matrix(name: str, values: Array | None) -> Iterator[str]:
+    """Yield a named matrix with its shape, one line per row, in columns."""
+    if values is None:
+        return
+    rows = [[f"{v:.6g}" for v in row] for row in np.atleast_2d(values)]
+    width = max(len(text) for row in rows for text in row)
+    heading = f"  {name:14} {values.shape!s:8}"
+    for row in rows:
+        yield f"{heading} [ {'  '.join(text.rjust(width) for text in row)} ]"
+        heading = " " * len(heading)

@@ -1,0 +1,71 @@
+"""The pictures of the textbook examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import plot
+from ..examples import Example, course, network, train
+from ..reference.activations import ACTIVATIONS
+
+# Epochs of the animation: many at first, when the curve moves fastest.
+FRAMES = (0, *sorted({round(500 ** (i / 40)) for i in range(41)}))
+
+
+def draw(chosen: Sequence[Example], folder: Path) -> Iterator[Path]:
+    """Draw the examples into a folder, which is made if need be, and yield the files."""
+    plot.matplotlib()
+    folder.mkdir(parents=True, exist_ok=True)
+    for example in chosen:
+        for name, write in PICTURES[example.held_by].items():
+            path = folder / f"example-{example.number}-{name}"
+            write(example, path)
+            yield path
+
+
+def convergence(example: Example, path: Path) -> None:
+    """Draw the output and the error of an example with one output."""
+    Y_hat, J = course(example, network(example), example.printed[-1].after)
+    plot.save(plot.convergence(Y_hat, example.Y[0][0], J), path)
+
+
+def output_fit(example: Example, path: Path) -> None:
+    """Draw the outputs of a single sample against their targets, early in the training."""
+    Y_hat, _ = course(example, network(example), 20)
+    i = np.arange(1, Y_hat.shape[-1] + 1)
+    moments = {f"after {n} iterations": Y_hat[n] for n in (5, 10, 15, 20)}
+    plot.save(plot.fits(i, example.Y, moments, "output"), path)
+
+
+def sample_fit(example: Example, path: Path) -> None:
+    """Draw the outputs of all samples against their targets, for linear activations."""
+    Y_hat, _ = course(example, network(example, activation="linear"), 200)
+    moments = {f"after {n} epochs, linear": Y_hat[n] for n in (20, 50, 100, 200)}
+    plot.save(plot.fits(np.ravel(example.X), example.Y, moments, "x"), path)
+
+
+def errors(example: Example, path: Path) -> None:
+    """Draw the error; for an example about activations, one line for each of them."""
+    names = tuple(ACTIVATIONS) if example.same_as else (example.activation,)
+    n = example.printed[-1].after
+    curves = {s: course(example, network(example, activation=s), n)[1] for s in names}
+    plot.save(plot.losses(curves, "iteration" if len(example.X) == 1 else "epoch"), path)
+
+
+def animation(example: Example, path: Path) -> None:
+    """Draw the curve that the network computes, as it learns."""
+    x = np.ravel(example.X)
+    grid = np.linspace(x.min(), x.max(), 100)
+    states = train(example, network(example), FRAMES)
+    frames = {f"epoch {n}": net.predict(grid.reshape(-1, 1)) for n, net in zip(FRAMES, states, strict=True)}
+    plot.animate_fit(path, x, example.Y, grid, frames)
+
+
+PICTURES: dict[str, dict[str, Callable[[Example, Path], None]]] = {
+    "value": {"convergence.png": convergence},
+    "closeness": {"fit.png": output_fit, "error.png": errors},
+    "spread": {"fit.png": sample_fit, "error.png": errors, "fit.gif": animation},
+}
