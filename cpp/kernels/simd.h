@@ -42,7 +42,7 @@ inline void store(T* p, Vector<T> v) {
 
 template <class T>
 inline Vector<T> broadcast(T x) {
-  return Vector<T>{} + x;
+  return x - Vector<T>{};  // unlike 0 + x it keeps the sign of -0, and costs nothing
 }
 
 template <class To, class From>

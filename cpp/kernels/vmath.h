@@ -80,7 +80,7 @@ inline Vector<T> sigmoid_of(Vector<T> x) {
   minus_x = C::lowest > minus_x ? broadcast(C::lowest) : minus_x;
   minus_x = C::highest < minus_x ? broadcast(C::highest) : minus_x;
   SplitExp<T> e = split_exp<T>(minus_x);
-  return 1 / (1 + (e.scale + e.scale * e.excess));
+  return 1 / (1 + e.scale * (1 + e.excess));
 }
 
 // tanh |x| = t / (t + 2) with t = exp(2|x|) - 1, which is small without loss where x is.

@@ -205,6 +205,9 @@ def animate_fit(
 
 def _write_gif(figure: Figure, path: str | os.PathLike[str], titles: list[str], show: Callable[[str], None]) -> None:
     n_still = 12  # the last frame stays a while before the loop begins again
+    show(titles[0])
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # a layout per frame would take longer than the drawing
     writer = matplotlib().animation.PillowWriter(fps=8)
     with writer.saving(figure, os.fspath(path), dpi=100):
         for title in titles + titles[-1:] * n_still:

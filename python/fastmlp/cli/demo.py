@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from .. import Adam, Network, reference
+from .. import Adam, Network, _core, reference
 from ..data import load_digits
 from ..errors import UserError
 from ..reference.arrays import Array
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"cannot save the network to {args.output}: {error}") from None
 
     print(f"accuracy on the test images   {accuracy:.1%}")
-    print(f"fastmlp                       {seconds:.3f} s, threads: {args.threads or 'as many as make it faster'}")
+    print(f"fastmlp                       {seconds:.3f} s, on up to {args.threads or _core.n_threads()} threads")
     print(f"fastmlp.reference (NumPy)     {seconds_twin:.3f} s, {seconds_twin / seconds:.1f} times as long")
     print(f"largest difference of outputs {difference:.1e}")
     print(f"saved in {args.output}")

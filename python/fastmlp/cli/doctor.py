@@ -62,7 +62,8 @@ def _check(isa: str, dtype: str) -> bool:
     before = _core.simd()
     _core.use_simd(isa)
     try:
-        errors = {name: max(_gradient_error(name, dtype), _training_error(name, dtype)) for name in ACTIVATIONS}
+        # The maximum of NumPy, unlike that of Python, is NaN if one of the numbers is.
+        errors = {name: np.max([_gradient_error(name, dtype), _training_error(name, dtype)]) for name in ACTIVATIONS}
     finally:
         _core.use_simd(before)
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
@@ -89,11 +90,11 @@ def _samples(dtype: str) -> tuple[Array, Array]:
 
 
 def _gradient_error(activation: str, dtype: str) -> float:
-    """Return the largest difference between the two gradients, relative to their largest element."""
+    """Return the largest difference between the two gradients, relative to the largest element of each layer's."""
     X, Y = _samples(dtype)
     core, twin = (net.gradients(X, Y) for net in _pair(activation, dtype))
     pairs = zip((*core.weights, *core.biases), (*twin.weights, *twin.biases), strict=True)
-    return max(_relative(a, b) for a, b in pairs)
+    return float(np.max([_relative(a, b) for a, b in pairs]))
 
 
 def _training_error(activation: str, dtype: str) -> float:

@@ -219,10 +219,11 @@ def _regression(y_hat: Array, y: Array) -> dict[str, str]:
     """Return the root mean squared error, the mean absolute error and the coefficient of determination."""
     error, spread = y_hat - y, y - y.mean()
     total = float(spread @ spread)
+    r2 = 1 - float(error @ error) / total if total else math.nan
     return {
         "RMSE": f"{math.sqrt(error @ error / len(y)):.5g}",
         "MAE": f"{np.abs(error).mean():.5g}",
-        "R2": f"{1 - float(error @ error) / total:.4f}" if total else "-",
+        "R2": f"{round(r2, 4) + 0.0:.4f}",  # the sum turns -0.0 into 0.0
     }
 
 

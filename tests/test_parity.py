@@ -1,0 +1,150 @@
+"""The compiled core and the NumPy reference agree: gradients, traces, initial weights, shuffles, whole runs."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from conftest import randomize_biases, relative_error
+
+import fastmlp
+from fastmlp import _core, reference
+from fastmlp.reference.activations import ACTIVATIONS
+from fastmlp.reference.arrays import Array
+from fastmlp.reference.batches import permutation
+from fastmlp.reference.losses import LOSSES
+from fastmlp.reference.optimizers import RULES, SGD, Adam, Optimizer
+
+DEPTHS = {
+    0: [5, 3],
+    1: [5, 16, 3],
+    2: [5, 33, 1, 3],
+    3: [5, 7, 12, 31, 3],
+    4: [5, 64, 3, 2, 40, 3],
+    5: [5, 9, 15, 17, 8, 32, 3],
+}
+GRADIENT_TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+TRAINING_TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+
+# Steps small enough that a rounding error is not what decides where a run goes.
+GENTLE: list[Optimizer] = [
+    SGD(learning_rate=0.01),
+    SGD(learning_rate=0.001, momentum=0.9),
+    SGD(learning_rate=0.001, momentum=0.9, nesterov=True),
+    SGD(learning_rate=0.001, normalized=True),
+    Adam(learning_rate=0.001),
+]
+
+
+def twins(sizes: list[int], activation: str, bias: bool, dtype: str) -> tuple[fastmlp.Network, reference.Network]:
+    core = fastmlp.Network(sizes, activation, activation, bias, dtype=dtype, random_state=3)
+    twin = reference.Network(sizes, activation, activation, bias, dtype=dtype, random_state=3)
+    randomize_biases(core, np.random.default_rng(4))
+    randomize_biases(twin, np.random.default_rng(4))
+    return core, twin
+
+
+def test_both_know_the_same_operations() -> None:
+    assert _core.activations() == list(ACTIVATIONS)
+    assert _core.losses() == list(LOSSES)
+    assert _core.rules() == {
+        name: (list(rule.HYPERPARAMETERS), list(rule.slot_names)) for name, rule in RULES.items()
+    }
+
+
+def test_initial_weights_are_the_same() -> None:
+    core, twin = (network([4, 9, 2], random_state=7) for network in (fastmlp.Network, reference.Network))
+    assert np.array_equal(core.parameters, twin.parameters)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients(simd: str, activation: str, depth: int, bias: bool, dtype: str, rng: np.random.Generator) -> None:
+    core, twin = twins(DEPTHS[depth], activation, bias, dtype)
+    for n in (1, 2, 37, 600):
+        X, Y, weight = rng.standard_normal((n, 5)), rng.standard_normal((n, 3)), rng.uniform(0.1, 1, n)
+        a, b = (net.gradients(X, Y, sample_weight=weight) for net in (core, twin))
+        tolerance = GRADIENT_TOLERANCE[dtype]
+        assert a.loss == pytest.approx(b.loss, rel=tolerance)
+        assert core.loss(X, Y, sample_weight=weight) == pytest.approx(a.loss, rel=tolerance)
+        assert len(a.weights) == len(b.weights) == depth + 1
+        assert len(a.biases) == len(b.biases) == (depth + 1 if bias else 0)
+        for g, h in zip(a.weights + a.biases, b.weights + b.biases, strict=True):
+            assert g.shape == h.shape
+            assert relative_error(g, h) <= tolerance
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_traces(simd: str, dtype: str, rng: np.random.Generator) -> None:
+    core, twin = twins([5, 17, 8, 3], "tanh", True, dtype)
+    X, Y = rng.standard_normal((300, 5)), rng.standard_normal((300, 3))
+    a, b = core.trace(X, Y), twin.trace(X, Y)
+    assert pytest.approx(b.J, rel=1e-6) == a.J
+    for name in ("Z", "A", "delta", "dW", "db"):
+        layers = list(zip(getattr(a, name), getattr(b, name), strict=True))
+        assert len(layers) == 4
+        for g, h in layers:
+            assert (g is None) == (h is None)
+            assert g is None or relative_error(g, h) <= GRADIENT_TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("bit_generator", ["PCG64", "MT19937", "Philox", "SFC64"])
+def test_shuffles_are_the_same(bit_generator: str) -> None:
+    # One epoch of single-row steps on a linear neuron: its end depends on the order of the rows.
+    n = 50
+    X = np.ones((n, 1))
+    Y = np.arange(n, dtype=float)
+    ends = []
+    for network in (fastmlp.Network, reference.Network):
+        rng = np.random.Generator(getattr(np.random, bit_generator)(5))
+        net = network([1, 1], dtype="float64", init="zeros")
+        net.train(X, Y, epochs=3, batch_size=1, optimizer=SGD(learning_rate=0.4), random_state=rng)
+        ends.append((net.parameters.copy(), rng.random()))
+    assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-12)
+    assert ends[0][1] == ends[1][1]  # both generators stand where the other stands
+
+
+def test_permutation_is_one(rng: np.random.Generator) -> None:
+    for n in (0, 1, 2, 100):
+        assert sorted(permutation(n, rng)) == list(range(n))
+    assert np.mean([permutation(10, rng)[0] for _ in range(2000)]) == pytest.approx(4.5, abs=0.3)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 10, 103, 1000])
+@pytest.mark.parametrize("optimizer", GENTLE, ids=lambda o: o.rule + ("-normalized" if o.normalizes else ""))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_fifty_epochs(
+    simd: str, dtype: str, optimizer: Optimizer, batch_size: int | None, rng: np.random.Generator
+) -> None:
+    X, Y, weight = rng.standard_normal((103, 5)), rng.standard_normal((103, 3)), rng.uniform(0.5, 1, 103)
+    for activation in ACTIVATIONS:
+        core, twin = twins([5, 11, 7, 3], activation, True, dtype)
+        runs = [
+            net.train(
+                X,
+                Y,
+                epochs=50,
+                batch_size=batch_size,
+                optimizer=copy.deepcopy(optimizer),
+                sample_weight=weight,
+                validation_data=(X[:9], Y[:9]),
+                random_state=6,
+            )
+            for net in (core, twin)
+        ]
+        tolerance = TRAINING_TOLERANCE[dtype]
+        for a, b in zip(core.weights + core.biases, twin.weights + twin.biases, strict=True):
+            assert relative_error(a, b) <= tolerance
+        assert runs[0].loss == pytest.approx(runs[1].loss, rel=tolerance)
+        assert runs[0].validation_loss == pytest.approx(runs[1].validation_loss, rel=tolerance)
+
+
+def test_real_data(simd: str, digits: tuple[Array, Array]) -> None:
+    X, Y = digits
+    nets = [network([64, 32, 10], "relu", dtype="float64", random_state=0) for network in (fastmlp.Network, reference.Network)]
+    for net in nets:
+        net.train(X, Y, epochs=3, batch_size=32, optimizer=Adam(), random_state=0)
+    assert relative_error(nets[0].parameters, nets[1].parameters) <= 1e-10
