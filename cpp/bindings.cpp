@@ -74,7 +74,8 @@ class PyNetwork {
  public:
   using OptionalArray = std::optional<Array<T>>;
 
-  PyNetwork(const std::vector<int64_t>& sizes, const std::vector<std::string>& activations, bool bias, Array<T> parameters)
+  PyNetwork(const std::vector<int64_t>& sizes, const std::vector<std::string>& activations, bool bias,
+            Array<T> parameters)
       : parameters_(std::move(parameters)) {
     require(sizes.size() >= 2 && activations.size() == sizes.size() - 1, "one activation per layer after the first");
     std::vector<int> ids;
@@ -126,17 +127,16 @@ class PyNetwork {
         pointers[i].push_back(a.mutable_data());
         lists[i].append(a);
       }
-    const double J = s.n ? fastmlp::trace(net_, data_, s, id_of(loss, names(Losses{})), pointers[0], pointers[1],
-                                          pointers[2])
-                         : 0;
+    const double J =
+        s.n ? fastmlp::trace(net_, data_, s, id_of(loss, names(Losses{})), pointers[0], pointers[1], pointers[2]) : 0;
     return py::make_tuple(J, lists[0], lists[1], lists[2]);
   }
 
   void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
-             const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size, const std::optional<py::capsule>& random,
-             const std::string& loss, const std::string& rule, bool normalize, std::vector<Array<T>> slots,
-             const Array<double>& hyperparameters, int64_t steps, int n_threads, bool report_every_epoch,
-             PyProgress& progress, const py::function& report) {
+             const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size,
+             const std::optional<py::capsule>& random, const std::string& loss, const std::string& rule, bool normalize,
+             std::vector<Array<T>> slots, const Array<double>& hyperparameters, int64_t steps, int n_threads,
+             bool report_every_epoch, PyProgress& progress, const py::function& report) {
     Task<T> task{samples(X, Y, weight), {}, epochs, batch_size, nullptr, 0, 0, normalize, {}, nullptr, steps, n_threads,
                  report_every_epoch};
     require(task.samples.n > 0 && batch_size > 0, "a batch needs rows");
@@ -205,7 +205,8 @@ void export_network(py::module_& m, const char* name) {
            py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
       .def("predict", &N::predict, X, py::arg("n_threads"))
       .def("loss", &N::loss, X, Y, weight, py::arg("loss"), py::arg("n_threads"))
-      .def("gradient", &N::gradient, X, Y, weight, py::arg("loss"), py::arg("gradient").noconvert(), py::arg("n_threads"))
+      .def("gradient", &N::gradient, X, Y, weight, py::arg("loss"), py::arg("gradient").noconvert(),
+           py::arg("n_threads"))
       .def("trace", &N::trace, X, Y, py::arg("loss"))
       .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
            py::arg("epochs"), py::arg("batch_size"), py::arg("random"), py::arg("loss"), py::arg("rule"),

@@ -181,11 +181,11 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
   return J / double(samples.n);
 }
 
-#define FASTMLP_INSTANTIATE(T)                                                                                       \
-  template void predict(const Network&, const T*, const T*, int64_t, T*, int);                                       \
-  template double mean_loss(const Network&, const T*, const Samples<T>&, int, int);                                  \
-  template double gradient(const Network&, const T*, const Samples<T>&, int, T*, int);                               \
-  template double trace(const Network&, const T*, const Samples<T>&, int, const std::vector<T*>&,                    \
+#define FASTMLP_INSTANTIATE(T)                                                                    \
+  template void predict(const Network&, const T*, const T*, int64_t, T*, int);                    \
+  template double mean_loss(const Network&, const T*, const Samples<T>&, int, int);               \
+  template double gradient(const Network&, const T*, const Samples<T>&, int, T*, int);            \
+  template double trace(const Network&, const T*, const Samples<T>&, int, const std::vector<T*>&, \
                         const std::vector<T*>&, const std::vector<T*>&);
 FASTMLP_INSTANTIATE(float)
 FASTMLP_INSTANTIATE(double)

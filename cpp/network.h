@@ -52,7 +52,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
 
 // Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J.
 template <class T>
-double trace(const Network& net, const T* parameters, const Samples<T>& samples, int loss,
-             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta);
+double trace(const Network& net, const T* parameters, const Samples<T>& samples, int loss, const std::vector<T*>& Z,
+             const std::vector<T*>& A, const std::vector<T*>& delta);
 
 }  // namespace fastmlp

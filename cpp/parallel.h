@@ -39,7 +39,8 @@ class Team {
       for (int64_t i = 0; i < n_items; i++) body(i, 0);
       return;
     }
-    start(n_items, &body, [](const void* b, int64_t item, int thread) { (*static_cast<const Body*>(b))(item, thread); });
+    start(n_items, &body,
+          [](const void* b, int64_t item, int thread) { (*static_cast<const Body*>(b))(item, thread); });
   }
 
  private:

@@ -23,8 +23,8 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
     const Layer& layer = net.layers[l];
     const int64_t stride = ws.stride[l + 1];
     T* a = ws.A[l + 1] + first * stride;
-    kernels.multiply({n, layer.n_out, layer.rows, ws.A[l] + first * ws.stride[l], ws.stride[l], 1, W[l], {a, stride, 0},
-                      0, false});
+    kernels.multiply(
+        {n, layer.n_out, layer.rows, ws.A[l] + first * ws.stride[l], ws.stride[l], 1, W[l], {a, stride, 0}, 0, false});
     if (ws.Z[l + 1]) std::copy_n(a, n * stride, ws.Z[l + 1] + first * stride);
     kernels.activate[layer.activation](a, n, layer.n_out, stride);
     for (int64_t i = 0; i < n; i++) a[i * stride + layer.n_out] = 1;
@@ -46,8 +46,16 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
     T* delta = ws.delta[l] + first * stride;
     if (l < L) {
       const Layer& next = net.layers[l];
-      kernels.multiply({n, next.n_in, next.n_out, ws.delta[l + 1] + first * ws.stride[l + 1], ws.stride[l + 1], 1, WT[l],
-                        {delta, stride, 0}, 0, false});
+      kernels.multiply({n,
+                        next.n_in,
+                        next.n_out,
+                        ws.delta[l + 1] + first * ws.stride[l + 1],
+                        ws.stride[l + 1],
+                        1,
+                        WT[l],
+                        {delta, stride, 0},
+                        0,
+                        false});
     }
     kernels.differentiate[layer.activation](delta, ws.A[l] + first * stride, n, layer.n_out, stride);
   }

@@ -21,7 +21,8 @@ struct Passes {
   void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const;
 
   // losses of the rows and, for a scale that is not 0, delta[l] of every layer.
-  void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first, int64_t n) const;
+  void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
+                int64_t n) const;
 
   // Rows first.. of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples, for layer l from 0.
   void gradient(size_t l, int64_t first, int64_t rows, int64_t n, bool accumulate, Matrix<T> dW) const;

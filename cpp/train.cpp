@@ -123,7 +123,8 @@ class Trainer {
   void transpose() {
     const double work = double(packing_.size());
     team_.run(team_.share(work), int64_t(transposes_.size()), [&](int64_t i, int) {
-      packing_.transpose_panel(packed_.data(), transposed_.data(), transposes_[size_t(i)].l, transposes_[size_t(i)].first);
+      packing_.transpose_panel(packed_.data(), transposed_.data(), transposes_[size_t(i)].l,
+                               transposes_[size_t(i)].first);
     });
   }
 
@@ -204,7 +205,7 @@ class Trainer {
     if (whole) read();
   }
 
-  static constexpr double item_work = 5e5;      // multiply-adds, about 10 us: small beside a step, large beside a hand-over
+  static constexpr double item_work = 5e5;  // multiply-adds, about 10 us: small beside a step, large beside a hand-over
   static constexpr double longest_item = 1e8;  // a few ms: how late Ctrl-C may be noticed
 
   const Kernels<T>& k_ = kernels<T>();

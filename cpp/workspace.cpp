@@ -54,7 +54,8 @@ void Packing<T>::for_each_row(const Visit& visit) const {
     int64_t packed = start_[l];
     for (int64_t j = 0; j < layer.n_out; j += kernels_.panel) {
       const int64_t columns = std::min(kernels_.panel, layer.n_out - j), width = round_up(columns, kernels_.lanes);
-      for (int64_t i = 0; i < layer.rows; i++, packed += width) visit(layer.start + i * layer.n_out + j, packed, columns);
+      for (int64_t i = 0; i < layer.rows; i++, packed += width)
+        visit(layer.start + i * layer.n_out + j, packed, columns);
     }
   }
 }

@@ -40,7 +40,9 @@ class Packing {
 
   // The transposes of W of layers 1.. (0 has no use for one), each packed for itself.
   int64_t transposed_size() const { return transposed_size_; }
-  Matrix<const T> transposed(const T* all, size_t l) const { return {all + transposed_start_[l], 0, net_.layers[l].n_out}; }
+  Matrix<const T> transposed(const T* all, size_t l) const {
+    return {all + transposed_start_[l], 0, net_.layers[l].n_out};
+  }
   // Columns first.. of layer l's transpose, at most a panel of them.
   void transpose_panel(const T* packed, T* all, size_t l, int64_t first) const;
   int64_t panel() const { return kernels_.panel; }
@@ -67,10 +69,10 @@ class Workspace {
   static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n);
 
   const int64_t rows;
-  std::vector<int64_t> stride;      // of A[l], Z[l] and delta[l]
-  std::vector<T*> A, Z, delta;      // Z[0] and delta[0] are null
-  T *Y, *weight;                    // dense
-  double* losses;                   // of each row
+  std::vector<int64_t> stride;  // of A[l], Z[l] and delta[l]
+  std::vector<T*> A, Z, delta;  // Z[0] and delta[0] are null
+  T *Y, *weight;                // dense
+  double* losses;               // of each row
 
  private:
   std::vector<Buffer<T>> buffers_;

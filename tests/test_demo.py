@@ -14,7 +14,8 @@ from fastmlp.data import load_digits
 
 def test_digits() -> None:
     X, labels = load_digits()
-    assert (X.shape, X.dtype, labels.shape, labels.dtype) == ((1797, 64), np.float32, (1797,), np.int64)
+    assert (X.shape, X.dtype.name) == ((1797, 64), "float32")
+    assert (labels.shape, labels.dtype.name) == ((1797,), "int64")
     assert (X.min(), X.max()) == (0, 1)
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     # The first image, as text and as it is in the original: a zero.

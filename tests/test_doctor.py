@@ -26,7 +26,7 @@ def test_a_wrong_result_is_found(
     error: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = _core.simd()
-    monkeypatch.setattr(doctor, "_training_error", lambda name, dtype: error if name == "tanh" else 0.0)
+    monkeypatch.setattr(doctor, "_gradient_error", lambda name, dtype: error if name == "tanh" else 0.0)
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "DISAGREE" in out

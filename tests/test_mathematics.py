@@ -111,7 +111,9 @@ def test_a_weight_of_two_counts_a_sample_twice(backend: Any, rng: np.random.Gene
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations_over_the_whole_range(backend: Any, activation: str, dtype: str) -> None:
     largest = np.finfo(dtype).max
-    z = np.concatenate([np.linspace(-30, 30, 10_001), np.geomspace(1e-30, 1e30, 601), [0, 87, 88.5, 708, 710, 800, largest]])
+    z = np.concatenate(
+        [np.linspace(-30, 30, 10_001), np.geomspace(1e-30, 1e30, 601), [0, 87, 88.5, 708, 710, 800, largest]]
+    )
     z = np.concatenate([z, -z]).astype(dtype).reshape(-1, 1)
     net = backend.from_parameters([[[1.0]]], output_activation=activation, dtype=dtype)
     got = net.predict(z)[:, 0]

@@ -63,7 +63,9 @@ def test_from_parameters_takes_the_dtype_of_the_weights(backend: Any, dtypes: tu
     assert backend.from_parameters([np.ones((1, 1), d) for d in dtypes], dtype="float32").dtype == np.float32
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda net: net.copy(), lambda net: pickle.loads(pickle.dumps(net))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda net: net.copy(), lambda net: pickle.loads(pickle.dumps(net))]
+)
 def test_copies_and_pickles_are_independent(backend: Any, duplicate: Any) -> None:
     net = backend([2, 5, 1], activation="relu", dtype="float64", random_state=1)
     other = duplicate(net)
@@ -149,6 +151,8 @@ BAD_PARAMETERS: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), BAD_PARAMETERS)
-def test_bad_parameters_are_named(backend: Any, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_bad_parameters_are_named(
+    backend: Any, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         backend.from_parameters(**arguments)

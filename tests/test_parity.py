@@ -48,9 +48,7 @@ def twins(sizes: list[int], activation: str, bias: bool, dtype: str) -> tuple[fa
 def test_both_know_the_same_operations() -> None:
     assert _core.activations() == list(ACTIVATIONS)
     assert _core.losses() == list(LOSSES)
-    assert _core.rules() == {
-        name: (list(rule.HYPERPARAMETERS), list(rule.slot_names)) for name, rule in RULES.items()
-    }
+    assert _core.rules() == {name: (list(rule.HYPERPARAMETERS), list(rule.slot_names)) for name, rule in RULES.items()}
 
 
 def test_initial_weights_are_the_same() -> None:
@@ -144,7 +142,10 @@ def test_fifty_epochs(
 
 def test_real_data(simd: str, digits: tuple[Array, Array]) -> None:
     X, Y = digits
-    nets = [network([64, 32, 10], "relu", dtype="float64", random_state=0) for network in (fastmlp.Network, reference.Network)]
+    nets = [
+        network([64, 32, 10], "relu", dtype="float64", random_state=0)
+        for network in (fastmlp.Network, reference.Network)
+    ]
     for net in nets:
         net.train(X, Y, epochs=3, batch_size=32, optimizer=Adam(), random_state=0)
     assert relative_error(nets[0].parameters, nets[1].parameters) <= 1e-10

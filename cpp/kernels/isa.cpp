@@ -17,15 +17,9 @@ namespace {
 template <class T, class... S, class... E, class... U>
 constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
   return {
-      lanes<T>,
-      tile_vectors * lanes<T>,
-      tile_rows,
-      multiply<T>,
-      {activate<S, T>...},
-      {differentiate<S, T>...},
-      {loss<E, T>...},
-      {update<U, T>...},
-      find_nonfinite<T>,
+      lanes<T>,          tile_vectors * lanes<T>, tile_rows,
+      multiply<T>,       {activate<S, T>...},     {differentiate<S, T>...},
+      {loss<E, T>...},   {update<U, T>...},       find_nonfinite<T>,
       sum_of_squares<T>,
   };
 }

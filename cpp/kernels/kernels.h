@@ -40,8 +40,8 @@ struct Product {
 
 template <class T>
 struct Kernels {
-  int64_t lanes;  // elements of a vector
-  int64_t panel;  // columns of a panel, a multiple of lanes
+  int64_t lanes;      // elements of a vector
+  int64_t panel;      // columns of a panel, a multiple of lanes
   int64_t tile_rows;  // rows of a full tile of multiply
 
   void (*multiply)(const Product<T>&);

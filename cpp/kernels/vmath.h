@@ -19,8 +19,8 @@ struct ExpConstants<float> {
   static constexpr float log2_e = 1.44269504f;
   static constexpr float ln2_high = 0.693359375f;  // few bits, so that n * ln2_high is exact
   static constexpr float ln2_low = -2.12194440e-4f;
-  static constexpr float lowest = -87.33f;  // below it 2^n is no normal number
-  static constexpr float highest = 88.73f;  // above it n = 128, and 2^n is inf
+  static constexpr float lowest = -87.33f;   // below it 2^n is no normal number
+  static constexpr float highest = 88.73f;   // above it n = 128, and 2^n is inf
   static constexpr float saturates = 10.0f;  // tanh is 1 from there on
   static constexpr int mantissa_bits = 23, exponent_bias = 127;
   static constexpr float Q[] = {0.5f, 0.16666576989f, 0.041666554617f, 0.0083631790527f, 0.0013926183588f};

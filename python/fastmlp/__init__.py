@@ -5,7 +5,8 @@ NumPy, written to be read. The environment variable FASTMLP_SIMD (baseline, v3, 
 an instruction set; ``fastmlp doctor`` tells which there are.
 """
 
-from . import _simd, reference
+from . import _simd as _simd  # acts when it is imported
+from . import reference
 from ._core import __version__
 from .network import Network, load
 from .reference.optimizers import SGD, Adam

@@ -20,9 +20,7 @@ class _Network:
     def gradient(
         self, X: Array, Y: Array, weight: Array | None, loss: str, gradient: Array, n_threads: int
     ) -> float: ...
-    def trace(
-        self, X: Array, Y: Array | None, loss: str
-    ) -> tuple[float, list[Array], list[Array], list[Array]]: ...
+    def trace(self, X: Array, Y: Array | None, loss: str) -> tuple[float, list[Array], list[Array], list[Array]]: ...
     def train(
         self,
         X: Array,

@@ -17,7 +17,7 @@ from .reference.layers import Layers
 from .reference.losses import LOSSES
 from .reference.optimizers import Optimizer
 from .reference.results import Gradients, History, Trace
-from .reference.training import Monitor, check_samples, check_task
+from .reference.training import Monitor, Task, check_samples, check_task
 
 
 class Network(Layers):
@@ -98,7 +98,7 @@ class Network(Layers):
         array([[3.5],
                [0.5]])
         """
-        return self._core.predict(self._inputs(X), _threads(n_threads))
+        return self._core.predict(self._inputs(X), checks.threads(n_threads))
 
     def loss(
         self,
@@ -309,7 +309,7 @@ class Network(Layers):
             random_state,
             _core.find_nonfinite,
         )
-        threads = _threads(n_threads)
+        threads = checks.threads(n_threads)
         monitor = Monitor(self, task.epochs, callbacks, progress)
         if not self._training.acquire(blocking=False):
             raise RuntimeError("this network is being trained by another thread: train a copy(), or wait for the other")
@@ -320,11 +320,12 @@ class Network(Layers):
             self._training.release()
         return monitor.history
 
-    def _run(self, task: Any, monitor: Monitor, n_threads: int) -> None:
+    def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
         """Run the compiled loop, which comes back to ``report`` now and then."""
         optimizer = task.optimizer
         hyperparameters = optimizer.hyperparameters()
         seen, steps_before = _core.Progress(), optimizer.steps
+        X_validation, Y_validation = task.validation or (None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
         lock = task.rng.bit_generator.lock
 
@@ -345,7 +346,8 @@ class Network(Layers):
                     task.X,
                     task.Y,
                     task.sample_weight,
-                    *(task.validation or (None, None)),
+                    X_validation,
+                    Y_validation,
                     task.epochs,
                     task.batch_size,
                     task.rng.bit_generator.capsule if task.shuffle else None,
@@ -375,11 +377,6 @@ def _deliver(seen: _core.Progress, monitor: Monitor) -> bool:
     for i, J in enumerate(losses):
         monitor.add(J, validation[i] if validation else None)
     return monitor.epoch_end() if losses else False
-
-
-def _threads(n_threads: int | None) -> int:
-    """Return the number asked for, or 0 for as many as may be used."""
-    return 0 if n_threads is None else checks.integer(n_threads, "n_threads", 1)
 
 
 def load(path: str | os.PathLike[str]) -> Network:

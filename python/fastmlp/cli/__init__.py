@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .. import __version__
 from ..errors import UserError
@@ -20,11 +21,16 @@ COMMANDS = (demo, examples, activations, train, predict, doctor)
 EXIT_CODES = "exit codes: 0 all is well, 1 a check failed, 2 a mistake in what was given, 130 stopped by Ctrl-C"
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others of the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help tells more)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(
-        prog="fastmlp", description="Train and run multilayer perceptrons on CPUs.", epilog=EXIT_CODES
-    )
+    top = OneLineParser(prog="fastmlp", description="Train and run multilayer perceptrons on CPUs.", epilog=EXIT_CODES)
     top.add_argument("--version", action="version", version=f"fastmlp {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

@@ -63,15 +63,16 @@ def _check(isa: str, dtype: str) -> bool:
     _core.use_simd(isa)
     try:
         # The maximum of NumPy, unlike that of Python, is NaN if one of the numbers is.
-        errors = {name: np.max([_gradient_error(name, dtype), _training_error(name, dtype)]) for name in ACTIVATIONS}
+        tests = (_value_error, _gradient_error, _training_error)
+        errors = {name: float(np.max([test(name, dtype) for test in tests])) for name in ACTIVATIONS}
     finally:
         _core.use_simd(before)
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     agrees = all(error <= TOLERANCE[dtype] for error in errors.values())
     verdict = "agree" if agrees else "DISAGREE"
     print(
-        f"{isa + ' ' + dtype:24}gradients and training {verdict} with NumPy: "
-        f"largest difference {errors[worst]:.1e} ({worst}), allowed {TOLERANCE[dtype]:.0e}"
+        f"{isa + ' ' + dtype:24}activations, gradients and training {verdict} with NumPy: "
+        f"difference {errors[worst]:.1e} ({worst}), allowed {TOLERANCE[dtype]:.0e}"
     )
     return agrees
 
@@ -87,6 +88,15 @@ def _samples(dtype: str) -> tuple[Array, Array]:
     rng = np.random.default_rng(2)
     X = rng.uniform(-1, 1, (N_ROWS, LAYER_SIZES[0]))
     return X.astype(dtype), rng.uniform(-1, 1, (N_ROWS, LAYER_SIZES[-1])).astype(dtype)
+
+
+def _value_error(activation: str, dtype: str) -> float:
+    """Return the largest difference of the activation's values, from tiny to huge net inputs."""
+    magnitudes = np.logspace(-8, 30, 300)
+    Z = np.concatenate([-magnitudes, magnitudes]).astype(dtype).reshape(-1, 1)
+    nets = (cls.from_parameters([np.ones((1, 1), dtype)], None, [], activation) for cls in (Network, reference.Network))
+    core, twin = (net.predict(Z) for net in nets)
+    return float((np.abs(core - twin) / np.maximum(1, np.abs(twin))).max())
 
 
 def _gradient_error(activation: str, dtype: str) -> float:

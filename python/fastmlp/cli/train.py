@@ -180,11 +180,11 @@ def _n_test(n: int, fraction: float) -> int:
 
 
 def _fit(a: Array, source: str, what: str) -> Scaling:
-    """Return the scaling of columns; UserError if their deviation is beyond a float64."""
+    """Return the scaling of columns; UserError if a float64 cannot hold their deviation."""
     with np.errstate(over="ignore", invalid="ignore"):
         scaling = Scaling.fit(a)
     if not scaling.is_finite():
-        raise UserError(f"{source}: {what} holds numbers too large to standardise")
+        raise UserError(f"{source}: {what} holds numbers too large, or too close to each other, to standardise")
     return scaling
 
 

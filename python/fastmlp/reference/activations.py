@@ -34,7 +34,8 @@ class Sigmoid:
     @staticmethod
     def value(z: Array) -> Array:
         with np.errstate(over="ignore"):  # exp(-z) = inf gives the right limit, 0
-            return 1 / (1 + np.exp(-z))
+            a: Array = 1 / (1 + np.exp(-z))
+        return a
 
     @staticmethod
     def derivative(z: Array, a: Array) -> Array:
@@ -52,7 +53,8 @@ class Relu:
 
     @staticmethod
     def derivative(z: Array, a: Array) -> Array:
-        return (a > 0).astype(a.dtype)
+        slope: Array = (a > 0).astype(a.dtype)
+        return slope
 
 
 class Tanh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -49,6 +50,11 @@ def flag(value: object, name: str) -> bool:
     return bool(value)
 
 
+def threads(n_threads: int | None) -> int:
+    """Return the number of threads asked for, or 0 for as many as may be used."""
+    return 0 if n_threads is None else integer(n_threads, "n_threads", 1)
+
+
 def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     """Return the sizes as a tuple of at least two positive ints whose products fit in memory."""
     if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Iterable):
@@ -56,7 +62,7 @@ def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     checked = tuple(integer(n, f"layer_sizes[{i}]", 1) for i, n in enumerate(sizes))
     if len(checked) < 2:
         raise ValueError(f"layer_sizes needs an input and an output size at least, such as [4, 1]; got {list(checked)}")
-    if (count := sum((n + 1) * m for n, m in zip(checked, checked[1:]))) > MAX_ELEMENTS:  # noqa: B905
+    if (count := sum((n + 1) * m for n, m in itertools.pairwise(checked))) > MAX_ELEMENTS:
         raise ValueError(f"layer_sizes {list(checked)} ask for {count} parameters: more than any memory holds")
     return checked
 
@@ -64,12 +70,12 @@ def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
 def dtype(value: npt.DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype."""
     try:
-        checked = np.dtype(value)
+        checked: np.dtype[Any] = np.dtype(value)
     except TypeError:
         raise TypeError(f"dtype must be 'float32' or 'float64', not {value!r}") from None
     if checked not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', not {checked.name!r}")
-    return checked.newbyteorder("=")
+    return np.dtype(checked.type)
 
 
 def activation_names(
@@ -168,7 +174,7 @@ def weights_of_samples(data: npt.ArrayLike | None, n_rows: int) -> Array | None:
         raise TypeError(f"sample_weight must hold real numbers, and its dtype is {a.dtype}")
     if a.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one per row of X; got {a.shape}")
-    a = a.astype(np.float64)
+    a = np.array(a, np.float64)
     bad = ~(np.isfinite(a) & (a >= 0))
     if bad.any():
         row = int(bad.argmax())
@@ -177,7 +183,8 @@ def weights_of_samples(data: npt.ArrayLike | None, n_rows: int) -> Array | None:
     if largest == 0:
         raise ValueError("sample_weight is zero for every row: at least one must be positive")
     a /= largest  # so that the sum of huge weights does not overflow
-    return a / a.mean()
+    a /= a.mean()
+    return a
 
 
 def number(value: object, name: str, low: float, high: float, *, open_low: bool = False) -> float:

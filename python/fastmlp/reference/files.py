@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
@@ -192,7 +193,7 @@ def _allocate(
     bias = checks.flag(spec.get("bias"), "bias")
     checks.find(spec.get("dtype"), DTYPES, "dtype")
     dtype = checks.dtype(spec["dtype"])
-    needed = dtype.itemsize * sum((n + bias) * m for n, m in zip(sizes[:-1], sizes[1:], strict=True))
+    needed = dtype.itemsize * sum((n + bias) * m for n, m in pairwise(sizes))
     if needed != n_bytes:
         raise ValueError(f"{n_bytes} bytes of parameters, and its layers need {needed}: cut short, or damaged")
     if entries != _tensors(sizes, bias, dtype):
@@ -205,7 +206,7 @@ def _allocate(
 def _tensors(sizes: tuple[int, ...], bias: bool, dtype: np.dtype[Any]) -> dict[str, Any]:
     """Return the safetensors entry of every weight and bias, in the order of ``parameters``."""
     tensors, start = {}, 0
-    for l, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+    for l, (n, m) in enumerate(pairwise(sizes), 1):
         for name, shape in ((f"W{l}", [n, m]), (f"b{l}", [m]))[: 1 + bias]:
             stop = start + (n * m if name[0] == "W" else m) * dtype.itemsize
             tensors[name] = {"dtype": DTYPES[dtype.name], "shape": shape, "data_offsets": [start, stop]}

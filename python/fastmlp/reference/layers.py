@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -113,7 +114,7 @@ class Layers:
     def _lay_out(self, sizes: tuple[int, ...], activations: tuple[str, ...], bias: bool, dtype: np.dtype[Any]) -> None:
         """Allocate the parameters, all zero, in the order W[1], b[1], W[2], b[2], ..."""
         self._sizes, self._activations, self._bias = sizes, activations, bias
-        shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+        shapes = list(itertools.pairwise(sizes))
         self._parameters = aligned_zeros(sum((n + bias) * m for n, m in shapes), dtype)
         weights, biases, start = [], [], 0
         for n, m in shapes:

@@ -38,17 +38,17 @@ class Network(Layers):
 
     def forward(self, X: Array) -> Trace:
         """Return Z and A of every layer."""
-        W, b, s = [None, *self.weights], [None, *self.biases], [None, *map(ACTIVATIONS.__getitem__, self.activations)]
+        W, b, s = self._by_layer()
         A: list[Any] = [X]
         Z: list[Any] = [None]
-        for l in range(1, len(W)):  # noqa: E741
+        for l in range(1, len(W)):
             Z.append(A[l - 1] @ W[l] + b[l] if self.bias else A[l - 1] @ W[l])
             A.append(s[l].value(Z[l]))
         return Trace(Z, A)
 
     def backward(self, trace: Trace, Y: Array, loss: str, sample_weight: Array | None = None) -> Trace:
         """Add J, delta, dW and db to what ``forward`` gave. Sample weights have a mean of 1."""
-        W, s = [None, *self.weights], [None, *map(ACTIVATIONS.__getitem__, self.activations)]
+        W, _, s = self._by_layer()
         Z: list[Any] = trace.Z
         A: list[Any] = trace.A
         n, L = len(Y), len(s) - 1
@@ -63,7 +63,7 @@ class Network(Layers):
             slope = sample_weight[:, np.newaxis] * slope
         J = float(error.mean(dtype=np.float64))
         delta[L] = slope * s[L].derivative(Z[L], A[L]) / n
-        for l in range(L, 0, -1):  # noqa: E741
+        for l in range(L, 0, -1):
             if l < L:
                 delta[l] = (delta[l + 1] @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
             dW[l] = A[l - 1].T @ delta[l]
@@ -73,8 +73,8 @@ class Network(Layers):
 
     def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
         """Return Y_hat; see :meth:`fastmlp.Network.predict`. NumPy chooses its own threads."""
-        n_in = self.layer_sizes[0]
-        return self.forward(checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)")).A[-1]
+        checks.threads(n_threads)
+        return self.forward(self._inputs(X)).A[-1]
 
     def loss(
         self,
@@ -103,8 +103,7 @@ class Network(Layers):
         """Return every quantity of a step; see :meth:`fastmlp.Network.trace`."""
         checks.find(loss, LOSSES, "loss")
         if Y is None:
-            n_in = self.layer_sizes[0]
-            return self.forward(checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)"))
+            return self.forward(self._inputs(X))
         X, Y, _ = check_samples(self, X, Y, None)
         return self.backward(self.forward(X), Y, loss)
 
@@ -126,6 +125,7 @@ class Network(Layers):
         n_threads: int | None = None,
     ) -> History:
         """Fit the parameters to X and Y; see :meth:`fastmlp.Network.train`."""
+        checks.threads(n_threads)
         task = check_task(
             self, X, Y, epochs, batch_size, optimizer, loss, shuffle, sample_weight, validation_data, random_state
         )
@@ -142,6 +142,14 @@ class Network(Layers):
                 if monitor.epoch_end():
                     break
         return monitor.history
+
+    def _by_layer(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return W, b and s as lists indexed by the layer's number, from 1."""
+        return [None, *self.weights], [None, *self.biases], [None, *(ACTIVATIONS[name] for name in self.activations)]
+
+    def _inputs(self, X: npt.ArrayLike) -> Array:
+        n_in = self.layer_sizes[0]
+        return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)")
 
     def _flat(self, step: Any) -> Array:
         """Return the gradient in the order of ``parameters``."""

@@ -155,6 +155,8 @@ class SGD(Optimizer):
     def check(self) -> None:
         checks.number(self.learning_rate, "learning_rate", 0, math.inf, open_low=True)
         checks.number(self.momentum, "momentum", 0, 1)
+        checks.flag(self.nesterov, "nesterov")
+        checks.flag(self.normalized, "normalized")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs a momentum above 0")
 
@@ -248,6 +250,5 @@ class Adam(Optimizer):
 
 # Every rule of the core, by name, with an object that uses it.
 RULES: dict[str, Optimizer] = {
-    optimizer.rule: optimizer
-    for optimizer in (SGD(), SGD(momentum=0.9), SGD(momentum=0.9, nesterov=True), Adam())
+    optimizer.rule: optimizer for optimizer in (SGD(), SGD(momentum=0.9), SGD(momentum=0.9, nesterov=True), Adam())
 }

@@ -1,0 +1,56 @@
+"""What docstrings and README show is true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import fastmlp
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(m.name for m in pkgutil.walk_packages(fastmlp.__path__, "fastmlp.") if not m.name.endswith("__main__"))
+PUBLIC = [getattr(fastmlp, name) for name in ("Network", "SGD", "Adam", "load")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings(name: str) -> None:
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def test_every_public_thing_has_an_example() -> None:
+    methods = [
+        getattr(fastmlp.Network, n) for n in ("from_parameters", "predict", "loss", "gradients", "trace", "train")
+    ]
+    for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
+        assert ">>>" in (thing.__doc__ or ""), thing
+
+
+def test_public_names() -> None:
+    assert all(hasattr(fastmlp, name) for name in fastmlp.__all__)
+    assert isinstance(fastmlp.reference, ModuleType)
+
+
+def test_the_reference_imports_numpy_alone() -> None:
+    for path in (ROOT / "python/fastmlp/reference").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*from \.\.|^\s*(from|import) fastmlp", text, re.MULTILINE), path
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = python_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})

@@ -1,0 +1,345 @@
+"""A training run: its history, callbacks, batches, threads, interruptions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastmlp
+from fastmlp.reference.arrays import Array
+from fastmlp.reference.optimizers import SGD, Adam
+
+
+@pytest.fixture
+def data(rng: np.random.Generator) -> tuple[Array, Array]:
+    X = rng.uniform(-1, 1, (60, 2))
+    return X, np.sin(X.sum(axis=1, keepdims=True))
+
+
+def test_history_has_one_loss_per_epoch_and_falls(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 8, 1], random_state=0)
+    before = net.loss(*data)
+    history = net.train(*data, epochs=200, batch_size=10, optimizer=Adam(0.01), random_state=0)
+    assert len(history.loss) == 200
+    assert history.loss[-1] < 0.1 * history.loss[0]
+    assert net.loss(*data) < 0.1 * before
+    assert history.validation_loss == []
+    assert history.seconds > 0
+    assert history.stop_reason == "all 200 epochs done"
+
+
+def test_batch_descents_loss_is_the_one_before_the_update(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 8, 1], dtype="float64", random_state=0)
+    before = net.loss(*data)
+    history = net.train(*data, epochs=1, optimizer=SGD(0.1))
+    assert history.loss == [pytest.approx(before, rel=1e-12)]
+
+
+def test_batch_descent_takes_the_step_of_the_formula(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 8, 1], dtype="float64", random_state=0)
+    expected = [W - 0.1 * dW for W, dW in zip(net.weights, net.gradients(*data).weights, strict=True)]
+    net.train(*data, epochs=1, optimizer=SGD(0.1))
+    for W, expected_W in zip(net.weights, expected, strict=True):
+        assert pytest.approx(expected_W, rel=1e-12) == W
+
+
+def test_the_last_shorter_batch_counts(backend: Any) -> None:
+    # A linear neuron without bias, x = 1: each batch moves w by eta * (mean of y - w).
+    net = backend([1, 1], bias=False, init="zeros", dtype="float64")
+    y = np.array([1.0, 1.0, 4.0])
+    net.train(np.ones((3, 1)), y, epochs=1, batch_size=2, shuffle=False, optimizer=SGD(0.5))
+    assert net.weights[0][0, 0] == 0.5 * 1 + 0.5 * (4 - 0.5)
+
+
+@pytest.mark.parametrize("batch_size", [60, 61, 10**9, None])
+def test_a_batch_of_all_rows_or_more_is_batch_descent(backend: Any, data: tuple[Array, Array], batch_size: int) -> None:
+    nets = [backend([2, 8, 1], random_state=0) for _ in range(2)]
+    nets[0].train(*data, epochs=3, batch_size=batch_size)
+    nets[1].train(*data, epochs=3)
+    assert np.array_equal(nets[0].parameters, nets[1].parameters)
+
+
+def test_no_epochs_leave_the_network_as_it_is(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 8, 1], random_state=0)
+    before = net.parameters.copy()
+    history = net.train(*data, epochs=0)
+    assert history.loss == []
+    assert np.array_equal(net.parameters, before)
+
+
+def test_one_row(backend: Any) -> None:
+    net = backend([1, 3, 1], random_state=0)
+    history = net.train([[1.0]], [[0.5]], epochs=300, optimizer=SGD(0.1))
+    assert history.loss[-1] < 1e-6
+
+
+def test_all_zero_weights_of_a_linear_network_learn(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 1], init="zeros")
+    assert net.train(*data, epochs=100, optimizer=SGD(0.5)).loss[-1] < 0.05
+
+
+def test_unshuffled_rows_are_taken_in_order(backend: Any, data: tuple[Array, Array]) -> None:
+    X, Y = data
+    whole, parts = (backend([2, 8, 1], random_state=0) for _ in range(2))
+    whole.train(X, Y, epochs=1, batch_size=20, shuffle=False, optimizer=SGD())
+    optimizer = SGD()
+    for i in range(0, 60, 20):
+        parts.train(X[i : i + 20], Y[i : i + 20], epochs=1, optimizer=optimizer)
+    assert np.array_equal(whole.parameters, parts.parameters)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.01), SGD(0.01, momentum=0.9), Adam()], ids=lambda o: o.rule)
+def test_two_runs_go_on_like_one(backend: Any, data: tuple[Array, Array], optimizer: Any) -> None:
+    nets = [backend([2, 8, 1], random_state=0) for _ in range(2)]
+    for net, epochs in zip(nets, ([20], [10, 10]), strict=True):
+        optimizer.reset()
+        rng = np.random.default_rng(3)
+        for n in epochs:
+            net.train(*data, epochs=n, batch_size=7, optimizer=optimizer, random_state=rng)
+    assert np.array_equal(nets[0].parameters, nets[1].parameters)
+    assert optimizer.steps == 20 * 9
+
+
+def test_seeds_decide_the_shuffles(backend: Any, data: tuple[Array, Array]) -> None:
+    ends = []
+    for seed in (0, 0, 1):
+        net = backend([2, 8, 1], random_state=0)
+        net.train(*data, epochs=2, batch_size=7, random_state=seed)
+        ends.append(net.parameters)
+    assert np.array_equal(ends[0], ends[1])
+    assert not np.array_equal(ends[0], ends[2])
+
+
+def test_sample_weights_act_in_single_row_steps(backend: Any) -> None:
+    net = backend([1, 1], bias=False, init="zeros", dtype="float64")
+    net.train(
+        np.ones((2, 1)), [1.0, 1.0], epochs=1, batch_size=1, shuffle=False, optimizer=SGD(0.1), sample_weight=[3, 1]
+    )
+    first = 0.1 * 1.5  # weights 3 and 1 have a mean of 2
+    assert net.weights[0][0, 0] == pytest.approx(first + 0.1 * 0.5 * (1 - first))
+
+
+def test_validation_loss_is_that_of_the_epochs_end(backend: Any, data: tuple[Array, Array]) -> None:
+    X, Y = data
+    net = backend([2, 8, 1], dtype="float64", random_state=0)
+    history = net.train(X[:40], Y[:40], epochs=5, batch_size=10, validation_data=(X[40:], Y[40:]), random_state=0)
+    assert len(history.validation_loss) == 5
+    assert history.validation_loss[-1] == pytest.approx(net.loss(X[40:], Y[40:]), rel=1e-12)
+
+
+class Recorder:
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.events: list[Any] = []
+        self.stop_after = stop_after
+
+    def on_train_begin(self, state: Any) -> None:
+        self.events.append("begin")
+
+    def on_epoch_end(self, state: Any) -> bool:
+        self.events.append((state.epoch, state.history.loss[-1], state.network.parameters.copy()))
+        return state.epoch == self.stop_after
+
+    def on_train_end(self, state: Any) -> None:
+        self.events.append("end")
+
+
+def test_callbacks_see_every_epoch_with_its_parameters(backend: Any, data: tuple[Array, Array]) -> None:
+    watched, alone = (backend([2, 8, 1], random_state=0) for _ in range(2))
+    recorder = Recorder()
+    history = watched.train(*data, epochs=4, batch_size=7, callbacks=[recorder], random_state=0)
+    begin, *epochs, end = recorder.events
+    assert (begin, end) == ("begin", "end")
+    assert [(e[0], e[1]) for e in epochs] == list(enumerate(history.loss, 1))
+    rng, optimizer = np.random.default_rng(0), Adam()
+    for epoch in epochs:
+        alone.train(*data, epochs=1, batch_size=7, optimizer=optimizer, random_state=rng)
+        assert np.array_equal(epoch[2], alone.parameters)
+
+
+def test_a_callback_stops_the_run(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 8, 1], random_state=0)
+    history = net.train(*data, epochs=100, callbacks=[Recorder(stop_after=3)])
+    assert len(history.loss) == 3
+    assert history.stop_reason == "Recorder asked to stop after epoch 3"
+
+
+def test_a_callback_may_change_learning_rate_and_weights(backend: Any, data: tuple[Array, Array]) -> None:
+    net = backend([2, 8, 1], random_state=0)
+    optimizer = SGD(0.1)
+
+    class Meddler:
+        def on_epoch_end(self, state: Any) -> None:
+            optimizer.learning_rate = 1e-30
+            state.network.parameters[:] = 0.25
+
+    net.train(*data, epochs=2, optimizer=optimizer, callbacks=[Meddler()])
+    assert np.all(net.parameters == 0.25)
+
+
+def test_an_exception_in_a_callback_comes_out_and_the_network_is_usable(
+    backend: Any, data: tuple[Array, Array]
+) -> None:
+    net = backend([2, 8, 1], random_state=0)
+    recorder = Recorder()
+
+    class Failure:
+        def on_epoch_end(self, state: Any) -> None:
+            if state.epoch == 2:
+                raise LookupError("on purpose")
+
+    optimizer = Adam()
+    with pytest.raises(LookupError, match="on purpose"):
+        net.train(*data, epochs=10, batch_size=30, optimizer=optimizer, callbacks=[recorder, Failure()], random_state=0)
+    assert recorder.events[-1] == "end"
+    assert np.array_equal(net.parameters, recorder.events[-2][2])
+    assert optimizer.steps == 4
+    net.train(*data, epochs=1)
+
+
+def test_a_callback_may_use_the_generator_of_the_run(backend: Any, data: tuple[Array, Array]) -> None:
+    rng = np.random.default_rng(0)
+
+    class Drawer:
+        def on_epoch_end(self, state: Any) -> None:
+            rng.random()
+
+    backend([2, 3, 1]).train(*data, epochs=3, batch_size=7, callbacks=[Drawer()], random_state=rng)
+
+
+def test_progress_is_one_line_on_stderr(
+    backend: Any, data: tuple[Array, Array], capfd: pytest.CaptureFixture[str]
+) -> None:
+    backend([2, 3, 1]).train(*data, epochs=3, progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("epoch 3/3  loss ")
+    assert err.count("\n") == 1
+
+
+def test_without_progress_not_a_byte_is_printed(
+    backend: Any, data: tuple[Array, Array], capfd: pytest.CaptureFixture[str]
+) -> None:
+    backend([2, 3, 1]).train(*data, epochs=3)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("sizes", [[20, 64, 64, 1], [784, 128, 10], [3, 300, 300, 2]])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_bits_for_any_number_of_threads(simd: str, sizes: list[int], dtype: str, rng: np.random.Generator) -> None:
+    X, Y = rng.standard_normal((700, sizes[0])), rng.standard_normal((700, sizes[-1]))
+    ends = []
+    for n_threads in (1, 2, 3, 4, 8, None):
+        net = fastmlp.Network(sizes, "tanh", dtype=dtype, random_state=0)
+        history = net.train(X, Y, epochs=1, batch_size=600, n_threads=n_threads, random_state=0)
+        ends.append((net.parameters.tobytes(), history.loss, net.predict(X, n_threads=n_threads).tobytes()))
+    assert all(end == ends[0] for end in ends)
+
+
+def test_a_rows_prediction_does_not_depend_on_its_batch(simd: str, rng: np.random.Generator) -> None:
+    for sizes in ([20, 64, 64, 1], [5, 33, 3], [100, 300, 10]):
+        net = fastmlp.Network(sizes, random_state=0)
+        X = rng.standard_normal((500, sizes[0]))
+        whole = net.predict(X)
+        for rows in (slice(0, 1), slice(7, 8), slice(3, 30), slice(1, 65), slice(100, 499)):
+            assert np.array_equal(net.predict(X[rows]), whole[rows])
+
+
+def test_many_threads_may_predict_at_once(rng: np.random.Generator) -> None:
+    net = fastmlp.Network([20, 64, 64, 1], random_state=0)
+    X = rng.standard_normal((300, 20))
+    expected = net.predict(X)
+    wrong = []
+
+    def work() -> None:
+        wrong.extend(i for i in range(50) if not np.array_equal(net.predict(X), expected))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_training_one_network_in_two_threads_is_refused(rng: np.random.Generator) -> None:
+    net = fastmlp.Network([2, 8, 1], random_state=0)
+    X, Y = rng.standard_normal((50, 2)), rng.standard_normal((50, 1))
+    began, release = threading.Event(), threading.Event()
+
+    class Holder:
+        def on_train_begin(self, state: Any) -> None:
+            began.set()
+            release.wait(10)
+
+    thread = threading.Thread(target=lambda: net.train(X, Y, epochs=1, callbacks=[Holder()]))
+    thread.start()
+    began.wait(10)
+    with pytest.raises(RuntimeError, match="being trained by another thread"):
+        net.train(X, Y, epochs=1)
+    release.set()
+    thread.join()
+    net.train(X, Y, epochs=1)
+
+
+INTERRUPTED = """
+import sys, time
+import numpy as np
+import fastmlp
+sizes, n, batch_size, progress = {arguments}
+net = fastmlp.Network(sizes, random_state=0)
+rng = np.random.default_rng(0)
+X, Y = rng.standard_normal((n, sizes[0])).astype("f4"), rng.standard_normal((n, sizes[-1])).astype("f4")
+optimizer = fastmlp.Adam()
+print("ready", flush=True)
+try:
+    net.train(X, Y, epochs=10**9, batch_size=batch_size, optimizer=optimizer, progress=progress)
+except KeyboardInterrupt:
+    print(time.time(), flush=True)
+assert np.isfinite(net.predict(X[:10])).all()
+assert optimizer.steps > 0 or batch_size is None
+net.train(X[:9], Y[:9], epochs=1)
+print("usable", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
+@pytest.mark.parametrize(
+    "arguments",
+    [([1, 4, 1], 5, None, False), ([20, 64, 64, 1], 1000, 32, True), ([500, 2000, 2000, 10], 20_000, None, False)],
+    ids=["tiny", "small", "large full batch"],
+)
+def test_ctrl_c_returns_within_a_tenth_of_a_second(arguments: tuple[Any, ...]) -> None:
+    script = INTERRUPTED.format(arguments=arguments)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        sent = time.time()
+        os.kill(process.pid, signal.SIGINT)
+        latency = float(process.stdout.readline()) - sent
+        assert process.stdout.readline() == "usable\n"
+    # The promise is 0.1 s; a loaded machine may keep the process waiting as long again.
+    assert latency < 0.2
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_training_before_and_after_a_fork(rng: np.random.Generator) -> None:
+    X, Y = rng.standard_normal((2000, 50)), rng.standard_normal((2000, 10))
+    net = fastmlp.Network([50, 200, 10], random_state=0)
+    net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
+    child = os.fork()
+    if child == 0:
+        net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
+        os._exit(0)
+    net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
+    assert os.waitpid(child, 0)[1] == 0
