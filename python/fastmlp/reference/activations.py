@@ -49,7 +49,8 @@ class Relu:
 
     @staticmethod
     def value(z: Array) -> Array:
-        return np.maximum(z, 0)
+        a: Array = np.maximum(z, 0)
+        return a
 
     @staticmethod
     def derivative(z: Array, a: Array) -> Array:
