@@ -39,7 +39,8 @@ class Sigmoid:
 
     @staticmethod
     def derivative(z: Array, a: Array) -> Array:
-        return a * (1 - a)
+        slope: Array = a * (1 - a)
+        return slope
 
 
 class Relu:
@@ -69,7 +70,8 @@ class Tanh:
 
     @staticmethod
     def derivative(z: Array, a: Array) -> Array:
-        return 1 - a * a
+        slope: Array = 1 - a * a
+        return slope
 
 
 Activation = type[Linear] | type[Sigmoid] | type[Relu] | type[Tanh]
