@@ -78,8 +78,7 @@ void Packing<T>::transpose_panel(const T* packed, T* all, size_t l, int64_t firs
   for (int64_t j = 0; j < layer.n_out; j += kernels_.panel) {
     const int64_t n = std::min(kernels_.panel, layer.n_out - j), row = round_up(n, kernels_.lanes);
     const T* from = packed + start_[l] + j * layer.rows + first * row;
-    for (int64_t q = 0; q < n; q++)
-      for (int64_t i = 0; i < columns; i++) to[(j + q) * width + i] = from[i * row + q];
+    kernels_.transpose(from, row, columns, n, to + j * width, width);
   }
 }
 

@@ -63,4 +63,21 @@ const Kernels<double>& kernels<double>() {
   return in_use->float64;
 }
 
+template <class T>
+const Kernels<T>& narrowest_kernels(int64_t n) {
+#if defined(__x86_64__) || defined(_M_X64)
+  const Kernels<T>* v3 = nullptr;
+  if constexpr (sizeof(T) == sizeof(float))
+    v3 = &table_v3.float32;
+  else
+    v3 = &table_v3.float64;
+  if (in_use == &table_v4 && n <= v3->lanes) return *v3;
+#endif
+  (void)n;
+  return kernels<T>();
+}
+
+template const Kernels<float>& narrowest_kernels(int64_t);
+template const Kernels<double>& narrowest_kernels(int64_t);
+
 }  // namespace fastmlp

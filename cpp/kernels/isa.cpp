@@ -3,8 +3,10 @@
 // vmath.h comes first: the operations of ops/ call its functions.
 #include "vmath.h"
 
+#include "columns.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "transpose.h"
 
 #define FASTMLP_JOIN_(a, b) a##b
 #define FASTMLP_JOIN(a, b) FASTMLP_JOIN_(a, b)
@@ -17,10 +19,10 @@ namespace {
 template <class T, class... S, class... E, class... U>
 constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
   return {
-      lanes<T>,          tile_vectors * lanes<T>, tile_rows,
-      multiply<T>,       {activate<S, T>...},     {differentiate<S, T>...},
-      {loss<E, T>...},   {update<U, T>...},       find_nonfinite<T>,
-      sum_of_squares<T>,
+      lanes<T>,        tile_vectors * lanes<T>, tile_rows,
+      multiply<T>,     {activate<S, T>...},     {differentiate<S, T>...},
+      {loss<E, T>...}, column_pass<T>,          {update<U, T>...},
+      transpose<T>,    find_nonfinite<T>,       sum_of_squares<T>,
   };
 }
 

@@ -38,6 +38,28 @@ struct Product {
   bool accumulate;
 };
 
+// A pass over a block of samples that lie in columns: A and delta have a row per neuron, of `columns`
+// samples (whole vectors). One row more of A, all ones, serves the next layer's biases.
+template <class T>
+struct ColumnLayer {
+  int64_t n_out, rows;  // W (rows, n_out) with b as its last row, dense, and dW alike
+  int activation;
+  const T* W;
+  T *dW, *A, *delta;
+};
+
+template <class T>
+struct ColumnPass {
+  const ColumnLayer<T>* layers;
+  int n_layers;
+  int64_t columns;
+  const T *X, *Y;   // X with its row of ones
+  const T* weight;  // 0 in the columns that are padding
+  T scale;
+  int loss;
+  bool accumulate;  // add to dW
+};
+
 template <class T>
 struct Kernels {
   int64_t lanes;      // elements of a vector
@@ -53,8 +75,12 @@ struct Kernels {
   // weight may be null, for ones; delta may be null.
   void (*loss[Losses::size])(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta,
                              double* losses, int64_t rows, int64_t n);
+  // Forward, backward and gradient of a block; the sum of weight * loss.
+  double (*column_pass)(const ColumnPass<T>&);
   // n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, c its constants.
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
+  // to (n, m) = from (m, n) transposed. Whole vectors of `to` are written, with zeros beyond column m.
+  void (*transpose)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t to_stride);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
@@ -80,5 +106,10 @@ void use_table(const Table& chosen);
 
 template <class T>
 const Kernels<T>& kernels();
+
+// Those with the shortest vectors, of AVX2's at least, that still hold n elements in one; kernels() if none
+// does. The processor runs whatever is older than the table in use, and half a vector takes half the time.
+template <class T>
+const Kernels<T>& narrowest_kernels(int64_t n);
 
 }  // namespace fastmlp

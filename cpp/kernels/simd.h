@@ -53,6 +53,18 @@ inline To reinterpret(From v) {
   return to;
 }
 
+// 0, 1, .. n-1 as a pack of indices.
+template <int... i>
+struct Indices {};
+template <int n, int... i>
+struct MakeIndices : MakeIndices<n - 1, n - 1, i...> {};
+template <int... i>
+struct MakeIndices<0, i...> {
+  using Type = Indices<i...>;
+};
+template <int n>
+using FirstIndices = typename MakeIndices<n>::Type;
+
 inline Vector<float> square_root(Vector<float> v) {
   for (int64_t i = 0; i < lanes<float>; i++) v[i] = __builtin_sqrtf(v[i]);
   return v;

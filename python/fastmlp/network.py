@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
@@ -327,18 +328,16 @@ class Network(Layers):
         seen, steps_before = _core.Progress(), optimizer.steps
         X_validation, Y_validation = task.validation or (None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
-        lock = task.rng.bit_generator.lock
+        bits = task.rng.bit_generator if task.rng else None
+        lock = bits.lock if bits else nullcontext()
 
         def report(whole: bool) -> bool:
-            lock.release()
-            try:
+            with _released(bits and bits.lock):
                 optimizer.steps = steps_before + seen.steps
                 stops = _deliver(seen, monitor)
                 if whole:
                     hyperparameters[:] = optimizer.hyperparameters()
                 return not stops
-            finally:
-                lock.acquire()
 
         try:
             with lock:
@@ -350,7 +349,7 @@ class Network(Layers):
                     Y_validation,
                     task.epochs,
                     task.batch_size,
-                    task.rng.bit_generator.capsule if task.shuffle else None,
+                    bits.capsule if bits else None,
                     task.loss,
                     optimizer.rule,
                     optimizer.normalizes,
@@ -369,6 +368,18 @@ class Network(Layers):
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self._sizes[0]
         return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)", _core.find_nonfinite)
+
+
+@contextmanager
+def _released(lock: Any) -> Iterator[None]:
+    """Give a lock, if there is one, to others for a while."""
+    if lock:
+        lock.release()
+    try:
+        yield
+    finally:
+        if lock:
+            lock.acquire()
 
 
 def _deliver(seen: _core.Progress, monitor: Monitor) -> bool:

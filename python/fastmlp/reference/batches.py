@@ -22,12 +22,9 @@ def permutation(n: int, rng: np.random.Generator) -> Array:
     return np.array(order, np.int64)
 
 
-def batches(n: int, batch_size: int, shuffle: bool, rng: np.random.Generator) -> Iterator[Array | slice]:
-    """Yield the rows of each batch of one epoch. The last batch holds what is left.
-
-    A single batch of all rows is not shuffled, and draws nothing.
-    """
-    order = permutation(n, rng) if shuffle and batch_size < n else None
+def batches(n: int, batch_size: int, rng: np.random.Generator | None) -> Iterator[Array | slice]:
+    """Yield the rows of each batch of one epoch, shuffled if there is a generator. The last batch holds what is left."""
+    order = None if rng is None else permutation(n, rng)
     for start in range(0, n, batch_size):
         rows = slice(start, start + batch_size)
         yield rows if order is None else order[rows]

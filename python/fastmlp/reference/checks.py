@@ -126,7 +126,7 @@ def matrix(
         If its shape is another, or an element is NaN, infinite or too large for ``dtype``.
     """
     a = np.asarray(data)
-    if a.dtype.kind not in "fiub":
+    if a.dtype != dtype and a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, and its dtype is {a.dtype}: convert it first")
     if a.ndim != 2 or a.shape[1] != n_columns:
         hint = ""
@@ -135,8 +135,10 @@ def matrix(
         elif a.ndim == 1 and n_columns == 1:
             hint = f"; a single column is {name}.reshape(-1, 1)"
         raise ValueError(f"{name} must have shape (n, {n_columns}) for {columns_are}; got {a.shape}{hint}")
-    with np.errstate(over="ignore"):  # an overflow is found, with its place, below
-        converted = np.ascontiguousarray(a, dtype)
+    converted = a
+    if a.dtype != dtype or not a.flags.c_contiguous or not a.flags.aligned:
+        with np.errstate(over="ignore"):  # an overflow is found, with its place, below
+            converted = np.array(a, dtype, order="C")
     if (index := nonfinite(converted)) >= 0:
         row, column = divmod(index, n_columns)
         value = a[row, column]

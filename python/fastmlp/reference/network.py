@@ -132,7 +132,7 @@ class Network(Layers):
         with Monitor(self, task.epochs, callbacks, progress) as monitor:
             for _ in range(task.epochs):
                 J = 0.0
-                for rows in batches(len(task.X), task.batch_size, task.shuffle, task.rng):
+                for rows in batches(len(task.X), task.batch_size, task.rng):
                     weight = None if task.sample_weight is None else task.sample_weight[rows]
                     step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], loss, weight)
                     task.optimizer.update(self.parameters, self._flat(step))

@@ -67,10 +67,9 @@ class Task:
     validation: tuple[Array, Array] | None
     epochs: int
     batch_size: int
-    shuffle: bool
     loss: str
     optimizer: Optimizer
-    rng: np.random.Generator
+    rng: np.random.Generator | None  # None where no order is drawn
 
 
 def check_task(
@@ -102,11 +101,12 @@ def check_task(
         optimizer = Adam()
     elif not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {optimizer!r}")
-    shuffle = checks.flag(shuffle, "shuffle")
-    rng = checks.generator(random_state)
+    # A single batch of all rows has no order: it draws nothing.
+    draws = checks.flag(shuffle, "shuffle") and size < len(X)
+    rng = checks.generator(random_state) if draws or random_state is not None else None
     optimizer.check()
     optimizer.prepare(net.parameters)
-    return Task(X, Y, weight, validation, n_epochs, size, shuffle, loss, optimizer, rng)
+    return Task(X, Y, weight, validation, n_epochs, size, loss, optimizer, rng if draws else None)
 
 
 def check_samples(

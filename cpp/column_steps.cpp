@@ -1,0 +1,183 @@
+// Steps with samples as columns, for networks whose every layer is narrow: no lane is spent on
+// padding, and the parameters are used where they lie.
+#include <algorithm>
+
+#include "steps.h"
+#include "workspace.h"
+
+namespace fastmlp {
+
+namespace {
+
+// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache.
+constexpr int64_t block_samples = 256;
+// A batch's blocks are dealt to so many sums of gradients at most, which are then added: their
+// number must not depend on the threads.
+constexpr int64_t most_groups = 8;
+// A batch that is the same in every epoch is turned into columns once, if it takes no more than this.
+constexpr int64_t kept_bytes = 8 << 20;
+
+// Inputs, targets and weights of a block of samples, as columns.
+template <class T>
+struct Block {
+  T *X, *Y, *weight;
+  int64_t columns;
+};
+
+template <class T>
+class ColumnSteps : public Steps<T> {
+ public:
+  explicit ColumnSteps(Run<T>& run)
+      : k_(narrowest_kernels<T>(run.task.batch_size)),
+        run_(run),
+        net_(run.net),
+        task_(run.task),
+        n_parameters_(net_.n_parameters()),
+        most_columns_(round_up(std::min(task_.batch_size, block_samples), k_.lanes)),
+        most_blocks_((task_.batch_size + block_samples - 1) / block_samples),
+        groups_(std::min(most_blocks_, most_groups)),
+        keeps_(task_.batch_size >= task_.samples.n && most_blocks_ * block_size() * int64_t(sizeof(T)) <= kept_bytes),
+        team_(choose_threads(task_.n_threads, std::min(double(groups_), work(task_.batch_size) / Team::break_even))),
+        gradients_(groups_ * gradient_stride()),
+        blocks_((keeps_ ? most_blocks_ : team_.size()) * block_size()),
+        losses_(size_t(groups_)),
+        filled_(keeps_ ? size_t(most_blocks_) : 0) {
+    for (int thread = 0; thread < team_.size(); thread++) workspaces_.push_back(make_workspace());
+  }
+
+  void read() override {}  // the user's arrays are the ones that are worked on
+  void write() override {}
+
+  double step(const int64_t* order, int64_t start, int64_t n) override {
+    const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
+    const T scale = T(1.0 / double(n));
+    team_.run(team_.share(work(n)), groups, [&](int64_t group, int thread) {
+      double sum = 0;
+      for (int64_t b = group * n_blocks / groups, first = b; b < (group + 1) * n_blocks / groups; b++) {
+        if (run_.stopped) return;
+        sum += pass(order, start, n, b, group, thread, scale, b > first);
+      }
+      losses_[size_t(group)] = sum;
+    });
+    if (run_.stopped) return 0;
+    update(groups);
+    double sum = 0;
+    for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
+    run_.progress.steps++;
+    run_.work_done(double(n_parameters_));
+    return sum;
+  }
+
+ private:
+  // One thread's A and delta of every layer.
+  struct ThreadWorkspace {
+    Buffer<T> memory;
+    std::vector<ColumnLayer<T>> layers;
+    int64_t columns = 0;  // of the block that the rows of ones were laid for
+  };
+
+  double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
+  int64_t gradient_stride() const { return round_up(n_parameters_, k_.lanes); }
+  int64_t block_size() const { return (net_.n_in() + 1 + net_.n_out() + 1) * most_columns_; }
+
+  Block<T> block(int64_t i, int64_t columns) {
+    T* X = blocks_.data() + i * block_size();
+    T* Y = X + (net_.n_in() + 1) * most_columns_;
+    return {X, Y, Y + net_.n_out() * most_columns_, columns};
+  }
+
+  ThreadWorkspace make_workspace() {
+    int64_t neurons = 0;
+    for (const Layer& layer : net_.layers) neurons += 2 * layer.n_out + 1;
+    ThreadWorkspace ws{Buffer<T>(neurons * most_columns_), {}, 0};
+    T* next = ws.memory.data();
+    for (const Layer& layer : net_.layers) {
+      T* A = next;
+      next += (layer.n_out + 1) * most_columns_;
+      ws.layers.push_back({layer.n_out, layer.rows, layer.activation, run_.parameters + layer.start, nullptr, A, next});
+      next += layer.n_out * most_columns_;
+    }
+    return ws;
+  }
+
+  static void lay_ones(ThreadWorkspace& ws, int64_t columns) {
+    for (ColumnLayer<T>& layer : ws.layers) std::fill_n(layer.A + layer.n_out * columns, columns, T(1));
+    ws.columns = columns;
+  }
+
+  double pass(const int64_t* order, int64_t start, int64_t n, int64_t b, int64_t group, int thread, T scale,
+              bool accumulate) {
+    const int64_t first = b * block_samples, samples = std::min(block_samples, n - first);
+    const Block<T> data = block(keeps_ ? b : thread, round_up(samples, k_.lanes));
+    if (!keeps_ || !filled_[size_t(b)]) load(order, start + first, samples, data);
+    if (keeps_) filled_[size_t(b)] = 1;
+    ThreadWorkspace& ws = workspaces_[size_t(thread)];
+    std::vector<ColumnLayer<T>>& layers = ws.layers;
+    T* gradient = gradients_.data() + group * gradient_stride();
+    for (size_t l = 0; l < layers.size(); l++) {
+      layers[l].dW = gradient + net_.layers[l].start;
+    }
+    if (ws.columns != data.columns) lay_ones(ws, data.columns);
+    const double loss = k_.column_pass(
+        {layers.data(), int(layers.size()), data.columns, data.X, data.Y, data.weight, scale, task_.loss, accumulate});
+    if (thread == 0) run_.work_done(work(samples));
+    return loss;
+  }
+
+  void load(const int64_t* order, int64_t start, int64_t n, const Block<T>& to) const {
+    const Samples<T>& from = task_.samples;
+    const int64_t n_in = net_.n_in(), n_out = net_.n_out(), columns = to.columns;
+    std::fill_n(to.X, (n_in + 1) * columns, T(1));
+    std::fill_n(to.Y, n_out * columns, T(0));
+    std::fill_n(to.weight, columns, T(0));
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t row = order ? order[start + i] : start + i;
+      for (int64_t j = 0; j < n_in; j++) to.X[j * columns + i] = from.X[row * n_in + j];
+      for (int64_t j = 0; j < n_out; j++) to.Y[j * columns + i] = from.Y[row * n_out + j];
+      to.weight[i] = from.weight ? from.weight[row] : T(1);
+    }
+  }
+
+  void update(int64_t groups) {
+    T* sum = gradients_.data();
+    for (int64_t group = 1; group < groups; group++) {
+      const T* g = sum + group * gradient_stride();
+      for (int64_t i = 0; i < n_parameters_; i++) sum[i] += g[i];
+    }
+    const Update<T> update = make_update(run_, sum, n_parameters_);
+    k_.update[task_.rule](run_.parameters, sum, task_.slots, update.constants, update.scale, n_parameters_);
+  }
+
+  const Kernels<T>& k_;
+  Run<T>& run_;
+  const Network& net_;
+  const Task<T>& task_;
+  const int64_t n_parameters_, most_columns_, most_blocks_, groups_;
+  const bool keeps_;
+  Team team_;
+  Buffer<T> gradients_, blocks_;
+  std::vector<double> losses_;
+  std::vector<char> filled_;
+  std::vector<ThreadWorkspace> workspaces_;
+};
+
+}  // namespace
+
+template <class T>
+bool prefers_columns(const Network& net, int64_t batch_size) {
+  constexpr int64_t widest = 32, smallest_batch = 3;
+  if (batch_size < smallest_batch || net.n_in() > widest) return false;
+  return std::all_of(net.layers.begin(), net.layers.end(), [](const Layer& l) { return l.n_out <= widest; });
+}
+
+template <class T>
+std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run) {
+  return std::make_unique<ColumnSteps<T>>(run);
+}
+
+template bool prefers_columns<float>(const Network&, int64_t);
+template bool prefers_columns<double>(const Network&, int64_t);
+template std::unique_ptr<Steps<float>> make_column_steps(Run<float>&);
+template std::unique_ptr<Steps<double>> make_column_steps(Run<double>&);
+
+}  // namespace fastmlp

@@ -1,0 +1,162 @@
+// A whole pass, forward and backward, with samples as columns: lanes run over samples.
+//
+// Rows of A and delta are neurons, and a vector holds as many samples as it has lanes: no lane is
+// spent on padding a narrow layer, W is read element by element where it lies, and its transpose
+// costs nothing. Only dW = A.T delta sums across lanes.
+#pragma once
+
+#include "elementwise.h"
+#include "gemm.h"
+#include "transpose.h"
+
+namespace fastmlp {
+namespace {
+
+// Products of rows by rows: tiles of so many rows of A by rows of delta.
+constexpr int dot_rows = 4;
+constexpr int dot_columns = FASTMLP_VECTOR_REGISTERS >= 32 ? 4 : 2;
+
+// Lane i of the result is the sum of the lanes of v[i]: the shuffles of a transpose, adding as it goes.
+template <int n, class T>
+inline Vector<T> sums_of_lanes(const Vector<T> (&v)[n]) {
+  if constexpr (n == 1) {
+    return v[0];
+  } else {
+    constexpr int L = int(lanes<T>);
+    Vector<T> w[n / 2];
+#pragma GCC unroll 16
+    for (int i = 0; i < n / 2; i++)
+      w[i] =
+          interleave<0>(v[i], v[i + n / 2], FirstIndices<L>{}) + interleave<1>(v[i], v[i + n / 2], FirstIndices<L>{});
+    return sums_of_lanes<n / 2, T>(w);
+  }
+}
+
+// A tile of MR rows of A by MC rows of B, added up over k columns; C has row stride n.
+template <int MR, int MC, class T>
+inline void dot_tile(int64_t k, const T* A, const T* B, T* C, int64_t n, bool accumulate) {
+  constexpr int L = int(lanes<T>), groups = (MR * MC + L - 1) / L;
+  Vector<T> sum[groups][L] = {};
+  for (int64_t p = 0; p < k; p += L) {
+    Vector<T> column[MC];
+#pragma GCC unroll 16
+    for (int c = 0; c < MC; c++) column[c] = load(B + c * k + p);
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++) {
+      const Vector<T> row = load(A + r * k + p);
+#pragma GCC unroll 16
+      for (int c = 0; c < MC; c++) sum[(r * MC + c) / L][(r * MC + c) % L] += row * column[c];
+    }
+  }
+  T results[groups * L];
+#pragma GCC unroll 16
+  for (int g = 0; g < groups; g++) store(results + g * L, sums_of_lanes<L, T>(sum[g]));
+#pragma GCC unroll 16
+  for (int r = 0; r < MR; r++)
+#pragma GCC unroll 16
+    for (int c = 0; c < MC; c++) C[r * n + c] = (accumulate ? C[r * n + c] : T(0)) + results[r * MC + c];
+}
+
+template <int MR, int MC, class T>
+inline void dot_tile_of(int64_t rows, int64_t columns, int64_t k, const T* A, const T* B, T* C, int64_t n,
+                        bool accumulate) {
+  if constexpr (MR > 1) {
+    if (rows < MR) return dot_tile_of<MR - 1, MC>(rows, columns, k, A, B, C, n, accumulate);
+  }
+  if constexpr (MC > 1) {
+    if (columns < MC) return dot_tile_of<MR, MC - 1>(rows, columns, k, A, B, C, n, accumulate);
+  }
+  dot_tile<MR, MC>(k, A, B, C, n, accumulate);
+}
+
+// C (m, n) = A B.T, or C += A B.T, with A (m, k) and B (n, k) of row stride k, k whole vectors; C is dense.
+template <class T>
+void multiply_rows_by_rows(int64_t m, int64_t n, int64_t k, const T* A, const T* B, T* C, bool accumulate) {
+  for (int64_t i = 0; i < m; i += dot_rows)
+    for (int64_t j = 0; j < n; j += dot_columns)
+      dot_tile_of<dot_rows, dot_columns>(m - i, n - j, k, A + i * k, B + j * k, C + i * n + j, n, accumulate);
+}
+
+// delta = scale * weight * dloss/dY_hat and the sum of weight * loss, both (n_out, columns).
+template <class E, class T>
+double column_loss(const T* Y_hat, const T* Y, const T* weight, T scale, T* delta, int64_t n_out, int64_t columns) {
+  double total = 0;
+  for (int64_t s = 0; s < columns; s += lanes<T>) {
+    const Vector<T> w = load(weight + s);
+    Vector<T> sum = {};
+    for (int64_t i = s; i < n_out * columns; i += columns) {
+      const Vector<T> y_hat = load(Y_hat + i), y = load(Y + i);
+      sum += E::value(y_hat, y);
+      store(delta + i, scale * (w * E::derivative(y_hat, y)));
+    }
+    sum *= w;
+    for (int64_t lane = 0; lane < lanes<T>; lane++) total += double(sum[lane]);
+  }
+  return total;
+}
+
+template <class T, class... S>
+inline void activate_columns(int activation, T* a, int64_t rows, int64_t columns, List<S...>) {
+  using Activate = void (*)(T*, int64_t, int64_t, int64_t);
+  static constexpr Activate all[] = {activate<S, T>...};
+  all[activation](a, rows, columns, columns);
+}
+
+template <class T, class... S>
+inline void differentiate_columns(int activation, T* delta, const T* a, int64_t rows, int64_t columns, List<S...>) {
+  using Differentiate = void (*)(T*, const T*, int64_t, int64_t, int64_t);
+  static constexpr Differentiate all[] = {differentiate<S, T>...};
+  all[activation](delta, a, rows, columns, columns);
+}
+
+template <class T, class... E>
+inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& output, List<E...>) {
+  using Loss = double (*)(const T*, const T*, const T*, T, T*, int64_t, int64_t);
+  static constexpr Loss all[] = {column_loss<E, T>...};
+  return all[p.loss](output.A, p.Y, p.weight, p.scale, output.delta, output.n_out, p.columns);
+}
+
+template <class T>
+double column_pass(const ColumnPass<T>& p) {
+  const int64_t columns = p.columns;
+  const T* inputs = p.X;
+  for (int l = 0; l < p.n_layers; l++) {
+    const ColumnLayer<T>& layer = p.layers[l];
+    multiply<T>({layer.n_out,
+                 columns,
+                 layer.rows,
+                 layer.W,
+                 1,
+                 layer.n_out,
+                 {inputs, columns, 0},
+                 {layer.A, columns, 0},
+                 0,
+                 false});
+    activate_columns(layer.activation, layer.A, layer.n_out, columns, Activations{});
+    inputs = layer.A;
+  }
+  const double loss = loss_of_columns(p, p.layers[p.n_layers - 1], Losses{});
+  for (int l = p.n_layers - 1; l >= 0; l--) {
+    const ColumnLayer<T>& layer = p.layers[l];
+    if (l + 1 < p.n_layers) {
+      const ColumnLayer<T>& next = p.layers[l + 1];
+      multiply<T>({layer.n_out,
+                   columns,
+                   next.n_out,
+                   next.W,
+                   next.n_out,
+                   1,
+                   {next.delta, columns, 0},
+                   {layer.delta, columns, 0},
+                   0,
+                   false});
+    }
+    differentiate_columns(layer.activation, layer.delta, layer.A, layer.n_out, columns, Activations{});
+    multiply_rows_by_rows(layer.rows, layer.n_out, columns, l > 0 ? p.layers[l - 1].A : p.X, layer.delta, layer.dW,
+                          p.accumulate);
+  }
+  return loss;
+}
+
+}  // namespace
+}  // namespace fastmlp

@@ -1,0 +1,86 @@
+// One step of training: the gradient of a batch, and the update. Two ways to lay out a batch:
+// samples as rows (row_steps.cpp), for layers of some width, and samples as columns
+// (column_steps.cpp), for networks whose every layer is narrow.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "parallel.h"
+#include "train.h"
+
+namespace fastmlp {
+
+// Looks at the clock once in so much work, and tells when a report is due.
+class Watch {
+ public:
+  bool due(double multiply_adds) {
+    if ((done_ += multiply_adds) < look_every) return false;
+    done_ = 0;
+    const Clock::time_point now = Clock::now();
+    if (now < next_) return false;
+    next_ = now + report_every;
+    return true;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr double look_every = 1e6;  // 20 us to 1 ms
+  static constexpr std::chrono::milliseconds report_every{50};
+  double done_ = 0;
+  Clock::time_point next_ = Clock::now() + report_every;
+};
+
+// What the parts of a run share.
+template <class T>
+struct Run {
+  const Network& net;
+  T* parameters;
+  const Task<T>& task;
+  Progress& progress;
+  const Report& report;
+  Watch watch{};
+  std::atomic<bool> stopped{false};
+
+  // On the caller's thread: report if it is time to.
+  void work_done(double multiply_adds) {
+    if (watch.due(multiply_adds) && !report(progress, false)) stopped = true;
+  }
+};
+
+template <class T>
+class Steps {
+ public:
+  virtual ~Steps() = default;
+  // Take the parameters and slots from the user's flat arrays, and put them back.
+  virtual void read() = 0;
+  virtual void write() = 0;
+  // A batch of n samples, order[start..] (null: start..). Returns the sum of their losses. Where the
+  // run is stopped in the middle, parameters and slots stay those of the step before.
+  virtual double step(const int64_t* order, int64_t start, int64_t n) = 0;
+};
+
+template <class T>
+std::unique_ptr<Steps<T>> make_row_steps(Run<T>& run);
+template <class T>
+std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run);
+
+// Whether samples as columns are the better layout.
+template <class T>
+bool prefers_columns(const Network& net, int64_t batch_size);
+
+// The update of one step: a rule with its constants, and the factor that normalises the gradient.
+template <class T>
+struct Update {
+  double constants[max_constants];
+  T scale;
+};
+
+template <class T>
+Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n);
+
+// Number of slots of a rule.
+int slots_of(int rule);
+
+}  // namespace fastmlp
