@@ -9,8 +9,9 @@ namespace fastmlp {
 
 namespace {
 
-// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache.
-constexpr int64_t block_samples = 256;
+// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache, and no power of two, so
+// that the rows of A do not fall into the same few sets of the first-level cache.
+constexpr int64_t block_samples = 528;
 // A batch's blocks are dealt to so many sums of gradients at most, which are then added: their
 // number must not depend on the threads.
 constexpr int64_t most_groups = 8;

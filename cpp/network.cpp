@@ -45,8 +45,8 @@ class Transposes {
     all_ = Buffer<T>(packing_.transposed_size());
     for (size_t l = 0; l < net.layers.size(); l++) {
       WT.push_back(packing_.transposed(all_.data(), l));
-      for (int64_t first = 0; l > 0 && first < net.layers[l].n_in; first += kernels.panel)
-        packing_.transpose_panel(packed.data(), all_.data(), l, first);
+      for (int64_t j = 0; l > 0 && j < net.layers[l].n_out; j += kernels.panel)
+        packing_.transpose(packed.data(), all_.data(), l, j, 0, net.layers[l].n_in);
     }
   }
   std::vector<Matrix<const T>> WT;
@@ -147,8 +147,14 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
       passes.backward(transposes.WT, loss, samples.weight, T(1.0 / double(samples.n)), first, n);
     });
     for (int64_t i = 0; i < rows; i++) J += ws.losses[i];
-    for (size_t l = 0; l < net.layers.size(); l++)
-      passes.gradient(l, 0, net.layers[l].rows, rows, start > 0, packing.layer(sum.data(), l));
+    for (size_t l = 0; l < net.layers.size(); l++) {
+      const Layer& layer = net.layers[l];
+      for (int64_t j = 0; j < layer.n_out; j += k.panel) {
+        const int64_t width = round_up(std::min(k.panel, layer.n_out - j), k.lanes);
+        T* dW = packing.layer(sum.data(), l).data + j * layer.rows;
+        passes.gradient(l, j, width, 0, layer.rows, rows, start > 0, dW);
+      }
+    }
   }
   packing.unpack(sum.data(), flat);
   return J / double(samples.n);

@@ -81,6 +81,7 @@ void Team::start(int64_t n_items, const void* body, Call call) {
 }
 
 void Team::work(int thread) {
+  if (n_items_ == 0) return call_(body_, 0, thread);
   for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < n_items_;) call_(body_, i, thread);
 }
 

@@ -33,6 +33,13 @@ class Team {
   // How many threads a region of so many multiply-adds should have.
   int share(double multiply_adds) const { return multiply_adds < break_even ? 1 : size(); }
 
+  // Call body(thread) on n_threads of the team, once each; thread 0 is the caller's.
+  template <class Body>
+  void each(int n_threads, const Body& body) {
+    if (n_threads == 1) return body(0);
+    start(0, &body, [](const void* b, int64_t, int thread) { (*static_cast<const Body*>(b))(thread); });
+  }
+
   // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
   template <class Body>
   void run(int n_threads, int64_t n_items, const Body& body) {

@@ -24,7 +24,7 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
     const int64_t stride = ws.stride[l + 1];
     T* a = ws.A[l + 1] + first * stride;
     kernels.multiply(
-        {n, layer.n_out, layer.rows, ws.A[l] + first * ws.stride[l], ws.stride[l], 1, W[l], {a, stride, 0}, 0, false});
+        {n, layer.n_out, layer.rows, ws.A[l] + first * ws.stride[l], ws.stride[l], 1, W[l], {a, stride, 0}, false});
     if (ws.Z[l + 1]) std::copy_n(a, n * stride, ws.Z[l + 1] + first * stride);
     kernels.activate[layer.activation](a, n, layer.n_out, stride);
     for (int64_t i = 0; i < n; i++) a[i * stride + layer.n_out] = 1;
@@ -54,7 +54,6 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
                         1,
                         WT[l],
                         {delta, stride, 0},
-                        0,
                         false});
     }
     kernels.differentiate[layer.activation](delta, ws.A[l] + first * stride, n, layer.n_out, stride);
@@ -62,9 +61,10 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
 }
 
 template <class T>
-void Passes<T>::gradient(size_t l, int64_t first, int64_t rows, int64_t n, bool accumulate, Matrix<T> dW) const {
-  const Matrix<const T> delta{ws.delta[l + 1], ws.stride[l + 1], 0};
-  kernels.multiply({rows, net.layers[l].n_out, n, ws.A[l] + first, 1, ws.stride[l], delta, dW, first, accumulate});
+void Passes<T>::gradient(size_t l, int64_t column, int64_t width, int64_t first, int64_t rows, int64_t n,
+                         bool accumulate, T* dW) const {
+  const Matrix<const T> delta{ws.delta[l + 1] + column, ws.stride[l + 1], 0};
+  kernels.multiply({rows, width, n, ws.A[l] + first, 1, ws.stride[l], delta, {dW, width, 0}, accumulate});
 }
 
 template <class T>

@@ -24,8 +24,10 @@ struct Passes {
   void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
                 int64_t n) const;
 
-  // Rows first.. of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples, for layer l from 0.
-  void gradient(size_t l, int64_t first, int64_t rows, int64_t n, bool accumulate, Matrix<T> dW) const;
+  // Columns column.. and rows first.. of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples, for
+  // layer l from 0. dW has rows of `width`, whole vectors.
+  void gradient(size_t l, int64_t column, int64_t width, int64_t first, int64_t rows, int64_t n, bool accumulate,
+                T* dW) const;
 };
 
 // [W; b] of every layer where they lie in the flat buffer. Kernels read past the end of its rows.

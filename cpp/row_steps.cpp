@@ -35,7 +35,7 @@ class RowSteps : public Steps<T> {
   void read() override {
     packing_.pack(run_.parameters, packed_.data());
     for (int i = 0; i < n_slots_; i++) packing_.pack(task_.slots[i], slots_[i]);
-    transpose();
+    for (const Item& item : items_) transpose(item);
   }
 
   void write() override {
@@ -44,84 +44,102 @@ class RowSteps : public Steps<T> {
   }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
+    const double work = 3 * net_.multiply_adds() * double(std::min(n, ws_.rows));
+    const int threads = team_.share(work);
+    // A gradient that is complete in one go, and needs no norm, is used up while it is in the cache.
+    const bool fused = n <= ws_.rows && !task_.normalize && work < longest_fused;
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
       const int64_t rows = std::min(ws_.rows, n - done);
-      forward_and_backward(order, start + done, rows, T(1.0 / double(n)));
-      add_gradient(rows, done > 0);
+      forward_and_backward(threads, order, start + done, rows, T(1.0 / double(n)));
+      if (!fused) add_gradient(threads, rows, done > 0);
       for (int64_t i = 0; i < rows; i++) sum += ws_.losses[i];
     }
     if (run_.stopped) return sum;
-    update();
-    transpose();
+    update(threads, fused ? n : 0);
     run_.progress.steps++;
-    run_.work_done(double(packing_.size()));
+    run_.work_done(fused ? work / 3 : double(packing_.size()));
     return sum;
   }
 
  private:
-  // A part of a layer's gradient: rows of dW, or columns of W's transpose.
+  // A part of a layer's W, dW and slots: some rows of one panel, which lie together at `offset`.
   struct Item {
     size_t l;
-    int64_t first, rows;
+    int64_t column, width, first, rows, offset;
   };
 
   void add_items(size_t l) {
     const Layer& layer = net_.layers[l];
-    const double row_work = double(layer.n_out) * double(ws_.rows);
-    const int64_t tile = k_.tile_rows;
-    const int64_t rows = std::max<int64_t>(1, int64_t(item_work / row_work / double(tile))) * tile;
-    for (int64_t i = 0; i < layer.rows; i += rows) items_.push_back({l, i, std::min(rows, layer.rows - i)});
-    if (l == 0) return;
-    for (int64_t i = 0; i < layer.n_in; i += k_.panel) transposes_.push_back({l, i, 0});
+    const double row_work = double(k_.panel) * double(ws_.rows);
+    const int64_t rows = std::max<int64_t>(1, int64_t(item_work / row_work / double(k_.panel))) * k_.panel;
+    for (int64_t j = 0; j < layer.n_out; j += k_.panel) {
+      const int64_t width = round_up(std::min(k_.panel, layer.n_out - j), k_.lanes);
+      const int64_t panel = packing_.start(l) + j * layer.rows;
+      for (int64_t i = 0; i < layer.rows; i += rows)
+        items_.push_back({l, j, width, i, std::min(rows, layer.rows - i), panel + i * width});
+    }
   }
 
-  void forward_and_backward(const int64_t* order, int64_t start, int64_t rows, T scale) {
+  void forward_and_backward(int threads, const int64_t* order, int64_t start, int64_t rows, T scale) {
     const double row_work = 2 * net_.multiply_adds();
-    const int threads = team_.share(row_work * double(rows));
+    const int64_t share = (rows + threads - 1) / threads;
     const int64_t most = std::max<int64_t>(k_.tile_rows, int64_t(longest_item / row_work));
-    const int64_t share = std::min((rows + threads - 1) / threads, most);
-    team_.run(threads, (rows + share - 1) / share, [&](int64_t item, int thread) {
-      if (run_.stopped) return;
-      const int64_t first = item * share, n = std::min(share, rows - first);
-      passes_.load(task_.samples, order, start, first, n);
-      passes_.forward(W_, first, n);
-      passes_.backward(WT_, task_.loss, task_.samples.weight, scale, first, n);
-      if (thread == 0) run_.work_done(row_work * double(n));
+    team_.each(threads, [&](int thread) {
+      const int64_t end = std::min(rows, (thread + 1) * share);
+      for (int64_t first = thread * share; first < end && !run_.stopped; first += most) {
+        const int64_t n = std::min(most, end - first);
+        passes_.load(task_.samples, order, start, first, n);
+        passes_.forward(W_, first, n);
+        passes_.backward(WT_, task_.loss, task_.samples.weight, scale, first, n);
+        if (thread == 0) run_.work_done(row_work * double(n));
+      }
     });
   }
 
-  void add_gradient(int64_t rows, bool accumulate) {
-    const double work = net_.multiply_adds() * double(rows);
-    team_.run(team_.share(work), int64_t(items_.size()), [&](int64_t i, int thread) {
-      if (run_.stopped) return;
-      const Item& item = items_[size_t(i)];
-      passes_.gradient(item.l, item.first, item.rows, rows, accumulate, packing_.layer(gradient_.data(), item.l));
-      if (thread == 0) run_.work_done(double(item.rows * net_.layers[item.l].n_out * rows));
+  // The same items go to the same thread in every step: what it wrote is still in its cache.
+  template <class Body>
+  void for_each_item(int threads, const Body& body) {
+    const auto n = int64_t(items_.size());
+    team_.each(threads, [&](int thread) {
+      for (int64_t i = n * thread / threads; i < n * (thread + 1) / threads; i++) body(items_[size_t(i)], thread);
     });
   }
 
-  void update() {
+  void add_gradient(int threads, int64_t rows, bool accumulate) {
+    for_each_item(threads, [&](const Item& item, int thread) {
+      if (run_.stopped) return;
+      gradient(item, rows, accumulate, gradient_.data() + item.offset);
+      if (thread == 0) run_.work_done(double(item.rows * item.width * rows));
+    });
+  }
+
+  void gradient(const Item& item, int64_t rows, bool accumulate, T* dW) const {
+    passes_.gradient(item.l, item.column, item.width, item.first, item.rows, rows, accumulate, dW);
+  }
+
+  // Update the parameters and renew their transposes; compute the gradient before, of fused_rows, if
+  // that is not 0.
+  void update(int threads, int64_t fused_rows) {
     const Update<T> update = make_update(run_, gradient_.data(), packing_.size());
-    constexpr int64_t part = 16 * 1024;
-    const int64_t n = packing_.size();
-    team_.run(team_.share(4.0 * double(n)), (n + part - 1) / part, [&](int64_t i, int) {
+    for_each_item(threads, [&](const Item& item, int) {
+      T* dW = gradient_.data() + item.offset;
+      if (fused_rows) gradient(item, fused_rows, false, dW);
       T* slot[max_slots] = {};
-      for (int k = 0; k < n_slots_; k++) slot[k] = slots_[k] + i * part;
-      k_.update[task_.rule](packed_.data() + i * part, gradient_.data() + i * part, slot, update.constants,
-                            update.scale, std::min(part, n - i * part));
+      for (int k = 0; k < n_slots_; k++) slot[k] = slots_[k] + item.offset;
+      k_.update[task_.rule](packed_.data() + item.offset, dW, slot, update.constants, update.scale,
+                            item.rows * item.width);
+      transpose(item);
     });
   }
 
-  void transpose() {
-    team_.run(team_.share(double(packing_.size())), int64_t(transposes_.size()), [&](int64_t i, int) {
-      const Item& item = transposes_[size_t(i)];
-      packing_.transpose_panel(packed_.data(), transposed_.data(), item.l, item.first);
-    });
+  void transpose(const Item& item) {
+    if (item.l > 0) packing_.transpose(packed_.data(), transposed_.data(), item.l, item.column, item.first, item.rows);
   }
 
-  static constexpr double item_work = 5e5;  // multiply-adds, about 10 us: small beside a step, large beside a hand-over
-  static constexpr double longest_item = 1e8;  // a few ms: how late Ctrl-C may be noticed
+  static constexpr double item_work = 5e5;      // multiply-adds, about 10 us
+  static constexpr double longest_item = 1e8;   // a few ms: how late Ctrl-C may be noticed,
+  static constexpr double longest_fused = 3e9;  // where it must not come between updates
 
   const Kernels<T>& k_ = kernels<T>();
   Run<T>& run_;
@@ -135,7 +153,7 @@ class RowSteps : public Steps<T> {
   T* slots_[max_slots] = {};
   int n_slots_;
   std::vector<Matrix<const T>> W_, WT_;
-  std::vector<Item> items_, transposes_;
+  std::vector<Item> items_;
 };
 
 }  // namespace

@@ -71,14 +71,14 @@ void Packing<T>::unpack(const T* packed, T* flat) const {
 }
 
 template <class T>
-void Packing<T>::transpose_panel(const T* packed, T* all, size_t l, int64_t first) const {
+void Packing<T>::transpose(const T* packed, T* all, size_t l, int64_t column, int64_t first, int64_t rows) const {
   const Layer& layer = net_.layers[l];
-  const int64_t columns = std::min(kernels_.panel, layer.n_in - first), width = round_up(columns, kernels_.lanes);
-  T* to = all + transposed_start_[l] + first * layer.n_out;
-  for (int64_t j = 0; j < layer.n_out; j += kernels_.panel) {
-    const int64_t n = std::min(kernels_.panel, layer.n_out - j), row = round_up(n, kernels_.lanes);
-    const T* from = packed + start_[l] + j * layer.rows + first * row;
-    kernels_.transpose(from, row, columns, n, to + j * width, width);
+  const int64_t n = std::min(kernels_.panel, layer.n_out - column), row = round_up(n, kernels_.lanes);
+  const T* from = packed + start_[l] + column * layer.rows;
+  for (int64_t i = first; i < std::min(first + rows, layer.n_in); i += kernels_.panel) {
+    const int64_t m = std::min(kernels_.panel, layer.n_in - i), width = round_up(m, kernels_.lanes);
+    T* to = all + transposed_start_[l] + i * layer.n_out + column * width;
+    kernels_.transpose(from + i * row, row, m, n, to, width);
   }
 }
 

@@ -34,6 +34,7 @@ class Packing {
   Packing(const Network& net, const Kernels<T>& kernels);
 
   int64_t size() const { return size_; }
+  int64_t start(size_t l) const { return start_[l]; }
   Matrix<T> layer(T* packed, size_t l) const { return {packed + start_[l], 0, net_.layers[l].rows}; }
   void pack(const T* flat, T* packed) const;
   void unpack(const T* packed, T* flat) const;
@@ -43,9 +44,8 @@ class Packing {
   Matrix<const T> transposed(const T* all, size_t l) const {
     return {all + transposed_start_[l], 0, net_.layers[l].n_out};
   }
-  // Columns first.. of layer l's transpose, at most a panel of them.
-  void transpose_panel(const T* packed, T* all, size_t l, int64_t first) const;
-  int64_t panel() const { return kernels_.panel; }
+  // Renew what rows first.. (a multiple of a panel's width) of W's panel from `column` are to its transpose.
+  void transpose(const T* packed, T* all, size_t l, int64_t column, int64_t first, int64_t rows) const;
 
  private:
   template <class Visit>

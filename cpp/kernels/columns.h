@@ -130,7 +130,6 @@ double column_pass(const ColumnPass<T>& p) {
                  layer.n_out,
                  {inputs, columns, 0},
                  {layer.A, columns, 0},
-                 0,
                  false});
     activate_columns(layer.activation, layer.A, layer.n_out, columns, Activations{});
     inputs = layer.A;
@@ -148,7 +147,6 @@ double column_pass(const ColumnPass<T>& p) {
                    1,
                    {next.delta, columns, 0},
                    {layer.delta, columns, 0},
-                   0,
                    false});
     }
     differentiate_columns(layer.activation, layer.delta, layer.A, layer.n_out, columns, Activations{});

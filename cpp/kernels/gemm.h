@@ -95,7 +95,6 @@ void multiply(const Product<T>& p) {
     Tile<T> t{p.k, p.a, p.a_row, p.a_column, nullptr, 0, nullptr, 0, p.accumulate};
     t.b = columns(p.b, j, width, t.b_row);
     t.c = columns(p.c, j, width, t.c_row);
-    t.c += p.first_row * t.c_row;
     if (width == panel)
       multiply_panel<tile_vectors>(p.m, t);
     else

@@ -26,7 +26,7 @@ struct Matrix {
 };
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). Element (i, p) of A is
-// a[i * a_row + p * a_column], so a transposed A costs nothing. C is rows first_row.. of its matrix.
+// a[i * a_row + p * a_column], so a transposed A costs nothing.
 template <class T>
 struct Product {
   int64_t m, n, k;
@@ -34,7 +34,6 @@ struct Product {
   int64_t a_row, a_column;
   Matrix<const T> b;
   Matrix<T> c;
-  int64_t first_row;
   bool accumulate;
 };
 
