@@ -49,7 +49,15 @@ class ColumnSteps : public Steps<T> {
   void read() override {}  // the user's arrays are the ones that are worked on
   void write() override {}
 
-  double step(const int64_t* order, int64_t start, int64_t n) override {
+  double epoch(const int64_t* order) override {
+    double sum = 0;
+    for (int64_t start = 0; start < task_.samples.n && !run_.stopped; start += task_.batch_size)
+      sum += step(order, start, std::min(task_.batch_size, task_.samples.n - start));
+    return sum;
+  }
+
+ private:
+  double step(const int64_t* order, int64_t start, int64_t n) {
     const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
     team_.run(team_.share(work(n)), groups, [&](int64_t group, int thread) {
@@ -69,7 +77,6 @@ class ColumnSteps : public Steps<T> {
     return sum;
   }
 
- private:
   // One thread's A and delta of every layer.
   struct ThreadWorkspace {
     Buffer<T> memory;

@@ -43,7 +43,15 @@ class RowSteps : public Steps<T> {
     for (int i = 0; i < n_slots_; i++) packing_.unpack(slots_[i], task_.slots[i]);
   }
 
-  double step(const int64_t* order, int64_t start, int64_t n) override {
+  double epoch(const int64_t* order) override {
+    double sum = 0;
+    for (int64_t start = 0; start < task_.samples.n && !run_.stopped; start += task_.batch_size)
+      sum += step(order, start, std::min(task_.batch_size, task_.samples.n - start));
+    return sum;
+  }
+
+ private:
+  double step(const int64_t* order, int64_t start, int64_t n) {
     const double work = 3 * net_.multiply_adds() * double(std::min(n, ws_.rows));
     const int threads = team_.share(work);
     // A gradient that is complete in one go, and needs no norm, is used up while it is in the cache.
@@ -62,7 +70,6 @@ class RowSteps : public Steps<T> {
     return sum;
   }
 
- private:
   // A part of a layer's W, dW and slots: some rows of one panel, which lie together at `offset`.
   struct Item {
     size_t l;

@@ -1,6 +1,6 @@
-// One step of training: the gradient of a batch, and the update. Two ways to lay out a batch:
-// samples as rows (row_steps.cpp), for layers of some width, and samples as columns
-// (column_steps.cpp), for networks whose every layer is narrow.
+// Steps of training: the gradient of a batch, and the update. Three ways to do them: samples as rows
+// (row_steps.cpp), for layers of some width; samples as columns (column_steps.cpp), for networks whose
+// every layer is narrow; and single samples (single_steps.cpp), for batches of one.
 #pragma once
 
 #include <atomic>
@@ -56,15 +56,17 @@ class Steps {
   // Take the parameters and slots from the user's flat arrays, and put them back.
   virtual void read() = 0;
   virtual void write() = 0;
-  // A batch of n samples, order[start..] (null: start..). Returns the sum of their losses. Where the
-  // run is stopped in the middle, parameters and slots stay those of the step before.
-  virtual double step(const int64_t* order, int64_t start, int64_t n) = 0;
+  // An epoch: every batch of the samples in their order (null: as they lie). Returns the sum of their
+  // losses. Where the run is stopped in the middle of a step, that step is dropped.
+  virtual double epoch(const int64_t* order) = 0;
 };
 
 template <class T>
 std::unique_ptr<Steps<T>> make_row_steps(Run<T>& run);
 template <class T>
 std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run);
+template <class T>
+std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run);
 
 // Whether samples as columns are the better layout.
 template <class T>
@@ -76,6 +78,9 @@ struct Update {
   double constants[max_constants];
   T scale;
 };
+
+// What the rule needs for step t, counted from 1 over all runs with these slots.
+void constants_of(int rule, const double* hyperparameters, int64_t t, double* constants);
 
 template <class T>
 Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n);

@@ -23,6 +23,12 @@ int slots_of(int rule, List<U...>) {
 }
 
 template <class T>
+std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
+  if (run.task.batch_size == 1 && !run.task.normalize) return make_single_steps(run);
+  return prefers_columns<T>(run.net, run.task.batch_size) ? make_column_steps(run) : make_row_steps(run);
+}
+
+template <class T>
 void end_epoch(Run<T>& run, Steps<T>& steps) {
   const Task<T>& task = run.task;
   if (task.validation.n) {
@@ -37,6 +43,10 @@ void end_epoch(Run<T>& run, Steps<T>& steps) {
 }
 
 }  // namespace
+
+void constants_of(int rule, const double* hyperparameters, int64_t t, double* constants) {
+  constants_of(rule, hyperparameters, t, constants, Optimizers{});
+}
 
 int slots_of(int rule) { return slots_of(rule, Optimizers{}); }
 
@@ -56,16 +66,14 @@ Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n) {
 template <class T>
 void train(const Network& net, T* parameters, const Task<T>& task, Progress& progress, const Report& report) {
   Run<T> run{net, parameters, task, progress, report};
-  const auto steps = prefers_columns<T>(net, task.batch_size) ? make_column_steps(run) : make_row_steps(run);
+  const auto steps = make_steps(run);
   const int64_t n = task.samples.n;
   const bool shuffles = task.random && task.batch_size < n;
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
   steps->read();
   for (int64_t epoch = 0; epoch < task.epochs && !run.stopped; epoch++) {
     if (shuffles) shuffle(*task.random, order.data(), n);
-    double sum = 0;
-    for (int64_t start = 0; start < n && !run.stopped; start += task.batch_size)
-      sum += steps->step(shuffles ? order.data() : nullptr, start, std::min(task.batch_size, n - start));
+    const double sum = steps->epoch(shuffles ? order.data() : nullptr);
     if (run.stopped) break;
     progress.loss.push_back(sum / double(n));
     end_epoch(run, *steps);

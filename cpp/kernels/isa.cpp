@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "single.h"
 #include "transpose.h"
 
 #define FASTMLP_JOIN_(a, b) a##b
@@ -19,10 +20,19 @@ namespace {
 template <class T, class... S, class... E, class... U>
 constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
   return {
-      lanes<T>,        tile_vectors * lanes<T>, tile_rows,
-      multiply<T>,     {activate<S, T>...},     {differentiate<S, T>...},
-      {loss<E, T>...}, column_pass<T>,          {update<U, T>...},
-      transpose<T>,    find_nonfinite<T>,       sum_of_squares<T>,
+      lanes<T>,
+      tile_vectors * lanes<T>,
+      tile_rows,
+      multiply<T>,
+      {activate<S, T>...},
+      {differentiate<S, T>...},
+      {loss<E, T>...},
+      column_pass<T>,
+      single_steps<T>,
+      {update<U, T>...},
+      transpose<T>,
+      find_nonfinite<T>,
+      sum_of_squares<T>,
   };
 }
 

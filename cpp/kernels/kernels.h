@@ -59,6 +59,28 @@ struct ColumnPass {
   bool accumulate;  // add to dW
 };
 
+// Training on single samples. W has `rows` rows of `stride` elements, whole vectors; where it lies
+// `across`, for a layer of one neuron, it is one row over the inputs. Padding is zero. A and delta are
+// vectors; behind the last neuron of A stands `tail`: a one for the next layer's biases (0 without), then zeros.
+template <class T>
+struct SingleLayer {
+  int64_t n_out, rows, stride;
+  bool across;
+  int activation;
+  T *W, *slots[max_slots], *A, *delta;
+};
+
+template <class T>
+struct SingleRun {
+  const SingleLayer<T>* layers;
+  int n_layers, loss, rule;
+  int64_t n_in;
+  T* inputs;  // with its tail
+  const T* tail;
+  const T *X, *Y, *weight;  // weight may be null
+  const int64_t* order;     // of the rows; may be null
+};
+
 template <class T>
 struct Kernels {
   int64_t lanes;      // elements of a vector
@@ -76,6 +98,8 @@ struct Kernels {
                              double* losses, int64_t rows, int64_t n);
   // Forward, backward and gradient of a block; the sum of weight * loss.
   double (*column_pass)(const ColumnPass<T>&);
+  // n steps; the sum of weight * loss. n_constants is n, or 1 where all steps share the rule's constants.
+  double (*single_steps)(const SingleRun<T>&, int64_t n, const double* constants, int64_t n_constants);
   // n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, c its constants.
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
   // to (n, m) = from (m, n) transposed. Whole vectors of `to` are written, with zeros beyond column m.

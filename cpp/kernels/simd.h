@@ -29,6 +29,11 @@ template <class T>
 constexpr int64_t lanes = FASTMLP_VECTOR_BYTES / int64_t(sizeof(T));
 
 template <class T>
+inline int64_t round_to_vectors(int64_t n) {
+  return (n + lanes<T> - 1) / lanes<T> * lanes<T>;
+}
+
+template <class T>
 inline Vector<T> load(const T* p) {
   Vector<T> v;
   __builtin_memcpy(&v, p, sizeof v);

@@ -1,0 +1,136 @@
+// Training on single samples: every step, from the inputs to the updated parameters, without leaving
+// this file.
+//
+// A gradient is never stored: it is the product of two vectors, a.T delta, taken row by row as W is
+// updated. Rows of W are padded to whole vectors; a layer of one neuron lies across, as one row over
+// its inputs.
+#pragma once
+
+#include "columns.h"
+
+namespace fastmlp {
+namespace {
+
+// z = [a 1] @ [W; b], in two sums so that additions overlap.
+template <class T>
+inline void single_forward(const SingleLayer<T>& layer, const T* a) {
+  constexpr int64_t L = lanes<T>;
+  if (layer.across) {
+    Vector<T> sum = load(a) * load(layer.W);
+    for (int64_t i = L; i < layer.stride; i += L) sum += load(a + i) * load(layer.W + i);
+    T z = 0;
+    for (int64_t lane = 0; lane < L; lane++) z += sum[lane];
+    store(layer.A, Vector<T>{z});
+    return;
+  }
+  for (int64_t j = 0; j < layer.stride; j += 2 * L) {
+    const bool both = j + L < layer.stride;
+    Vector<T> even[2] = {}, odd[2] = {};
+    const T* w = layer.W + j;
+    int64_t i = 0;
+    for (; i + 1 < layer.rows; i += 2, w += 2 * layer.stride) {
+      even[0] += a[i] * load(w);
+      odd[0] += a[i + 1] * load(w + layer.stride);
+      if (!both) continue;
+      even[1] += a[i] * load(w + L);
+      odd[1] += a[i + 1] * load(w + layer.stride + L);
+    }
+    if (i < layer.rows) {
+      even[0] += a[i] * load(w);
+      if (both) even[1] += a[i] * load(w + L);
+    }
+    store(layer.A + j, even[0] + odd[0]);
+    if (both) store(layer.A + j + L, even[1] + odd[1]);
+  }
+}
+
+// Set what lies beyond the n elements of the vector that holds the last one.
+template <class T>
+inline void set_tail(T* x, int64_t n, const T* tail) {
+  for (int64_t i = n; i % lanes<T> != 0; i++) x[i] = tail[i - n];
+}
+
+template <class U, class T>
+void single_update(const SingleLayer<T>& layer, const T* a, const T* constants) {
+  constexpr int64_t L = lanes<T>;
+  const T* outer = layer.across ? layer.delta : a;
+  const T* inner = layer.across ? a : layer.delta;
+  const int64_t rows = layer.across ? 1 : layer.rows;
+  for (int64_t i = 0, k = 0; i < rows; i++)
+    for (int64_t j = 0; j < layer.stride; j += L, k += L) {
+      Vector<T> s[max_slots] = {};
+      for (int slot = 0; slot < U::n_slots; slot++) s[slot] = load(layer.slots[slot] + k);
+      Vector<T> w = load(layer.W + k);
+      U::update(w, outer[i] * load(inner + j), s, constants);
+      store(layer.W + k, w);
+      for (int slot = 0; slot < U::n_slots; slot++) store(layer.slots[slot] + k, s[slot]);
+    }
+}
+
+// delta of the layer before, which has `n` neurons: (delta @ W.T) * s'.
+template <class T, class... S>
+inline void single_backward(const SingleLayer<T>& layer, const SingleLayer<T>& before, List<S...>) {
+  constexpr int64_t L = lanes<T>;
+  if (layer.across) {
+    const Vector<T> delta = broadcast(layer.delta[0]);
+    for (int64_t i = 0; i < before.n_out; i += L) store(before.delta + i, delta * load(layer.W + i));
+  } else {
+    multiply_rows_by_rows(before.n_out, 1, layer.stride, layer.W, layer.delta, before.delta, false);
+  }
+  static constexpr T zeros[L] = {};
+  set_tail(before.delta, before.n_out, zeros);
+  differentiate_columns(before.activation, before.delta, before.A, 1, round_to_vectors<T>(before.n_out), List<S...>{});
+}
+
+template <class E, class T>
+double single_loss(const T* Y_hat, const T* Y, T weight, T* delta, int64_t n) {
+  double sum = 0;
+  for (int64_t j = 0; j < n; j++) {
+    sum += double(E::value(Y_hat[j], Y[j]));
+    delta[j] = weight * E::derivative(Y_hat[j], Y[j]);
+  }
+  return double(weight) * sum;
+}
+
+template <class T, class... S, class... E, class... U>
+inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weight, const T* constants, List<S...>,
+                          List<E...>, List<U...>) {
+  using Loss = double (*)(const T*, const T*, T, T*, int64_t);
+  static constexpr Loss losses[] = {single_loss<E, T>...};
+  using Update = void (*)(const SingleLayer<T>&, const T*, const T*);
+  static constexpr Update updates[] = {single_update<U, T>...};
+  const SingleLayer<T>* layers = r.layers;
+  const int last = r.n_layers - 1;
+  for (int64_t j = 0; j < r.n_in; j++) r.inputs[j] = x[j];
+  for (int l = 0; l <= last; l++) {
+    single_forward(layers[l], l ? layers[l - 1].A : r.inputs);
+    activate_columns(layers[l].activation, layers[l].A, 1, round_to_vectors<T>(layers[l].n_out), List<S...>{});
+    set_tail(layers[l].A, layers[l].n_out, r.tail);
+  }
+  const SingleLayer<T>& output = layers[last];
+  const double loss = losses[r.loss](output.A, y, weight, output.delta, output.n_out);
+  differentiate_columns(output.activation, output.delta, output.A, 1, round_to_vectors<T>(output.n_out), List<S...>{});
+  for (int l = last; l >= 0; l--) {
+    if (l > 0) single_backward(layers[l], layers[l - 1], List<S...>{});
+    updates[r.rule](layers[l], l ? layers[l - 1].A : r.inputs, constants);
+  }
+  return loss;
+}
+
+template <class T>
+double single_steps(const SingleRun<T>& r, int64_t n, const double* constants, int64_t n_constants) {
+  double sum = 0;
+  T c[max_constants];
+  for (int64_t i = 0; i < n; i++) {
+    // The constants of the steps follow each other, or one set serves all.
+    if (i == 0 || n_constants > 1)
+      for (int k = 0; k < max_constants; k++) c[k] = T(constants[(n_constants > 1 ? i : 0) * max_constants + k]);
+    const int64_t row = r.order ? r.order[i] : i;
+    sum += single_step(r, r.X + row * r.n_in, r.Y + row * r.layers[r.n_layers - 1].n_out,
+                       r.weight ? r.weight[row] : T(1), c, Activations{}, Losses{}, Optimizers{});
+  }
+  return sum;
+}
+
+}  // namespace
+}  // namespace fastmlp

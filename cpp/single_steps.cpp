@@ -1,0 +1,140 @@
+// Steps on single samples: padded copies of the parameters, and one kernel that runs many steps.
+#include <algorithm>
+
+#include "steps.h"
+#include "workspace.h"
+
+namespace fastmlp {
+
+namespace {
+
+template <class T>
+class SingleSteps : public Steps<T> {
+ public:
+  explicit SingleSteps(Run<T>& run) : run_(run), net_(run.net), task_(run.task), n_slots_(slots_of(task_.rule)) {
+    for (const Layer& layer : net_.layers) size_ += padded_size(layer);
+    W_ = Buffer<T>(size_);
+    for (int i = 0; i < n_slots_; i++) slots_[i] = Buffer<T>(size_);
+    make_layers();
+    const double work = 3 * net_.multiply_adds();
+    chunk_ = std::clamp<int64_t>(int64_t(chunk_work / work), 1, most_steps);
+  }
+
+  void read() override {
+    for_each_row([](T* padded, T* flat, int64_t n) { std::copy_n(flat, n, padded); });
+  }
+
+  void write() override {
+    for_each_row([](T* padded, T* flat, int64_t n) { std::copy_n(padded, n, flat); });
+  }
+
+  double epoch(const int64_t* order) override {
+    const Samples<T>& s = task_.samples;
+    double sum = 0;
+    for (int64_t start = 0; start < s.n && !run_.stopped; start += chunk_) {
+      const int64_t n = std::min(chunk_, s.n - start), first = order ? 0 : start;
+      const SingleRun<T> chunk{layers_.data(),
+                               int(layers_.size()),
+                               task_.loss,
+                               task_.rule,
+                               net_.n_in(),
+                               inputs_,
+                               tail_,
+                               s.X + first * net_.n_in(),
+                               s.Y + first * net_.n_out(),
+                               s.weight ? s.weight + first : nullptr,
+                               order ? order + start : nullptr};
+      prepare_constants(n);
+      sum += k_.single_steps(chunk, n, constants_.data(), n_constants_);
+      run_.progress.steps += n;
+      run_.work_done(3 * net_.multiply_adds() * double(n));
+    }
+    return sum;
+  }
+
+ private:
+  bool across(const Layer& layer) const { return layer.n_out == 1; }
+  int64_t stride(const Layer& layer) const { return round_up(across(layer) ? layer.n_in + 1 : layer.n_out, k_.lanes); }
+  int64_t padded_size(const Layer& layer) const { return across(layer) ? stride(layer) : layer.rows * stride(layer); }
+
+  void make_layers() {
+    int64_t neurons = 2 * round_up(net_.n_in() + 1, k_.lanes);
+    for (const Layer& layer : net_.layers) neurons += 2 * round_up(layer.n_out + 1, k_.lanes);
+    vectors_ = Buffer<T>(neurons);
+    T* next = vectors_.data();
+    const auto take = [&](int64_t n) {
+      T* taken = next;
+      next += round_up(n + 1, k_.lanes);
+      return taken;
+    };
+    inputs_ = take(net_.n_in());
+    inputs_[net_.n_in()] = T(net_.bias);
+    T* tail = take(0);
+    tail[0] = T(net_.bias);
+    tail_ = tail;
+    int64_t offset = 0;
+    for (const Layer& layer : net_.layers) {
+      T* A = take(layer.n_out);
+      A[layer.n_out] = T(net_.bias);
+      SingleLayer<T> single{
+          layer.n_out, layer.rows, stride(layer),    across(layer), layer.activation, W_.data() + offset,
+          {},          A,          take(layer.n_out)};
+      for (int i = 0; i < n_slots_; i++) single.slots[i] = slots_[i].data() + offset;
+      layers_.push_back(single);
+      offset += padded_size(layer);
+    }
+  }
+
+  // visit(padded row, flat row, elements) for every row of the parameters and of the slots.
+  template <class Visit>
+  void for_each_row(const Visit& visit) {
+    for (int i = -1; i < n_slots_; i++) {
+      T* padded = i < 0 ? W_.data() : slots_[i].data();
+      T* flat = i < 0 ? run_.parameters : task_.slots[i];
+      for (const Layer& layer : net_.layers) {
+        const int64_t n = across(layer) ? layer.rows : layer.n_out, rows = across(layer) ? 1 : layer.rows;
+        for (int64_t row = 0; row < rows; row++) visit(padded + row * stride(layer), flat + layer.start + row * n, n);
+        padded += padded_size(layer);
+      }
+    }
+  }
+
+  // The rule's constants of the next n steps, or one set for all where they do not depend on the step.
+  void prepare_constants(int64_t n) {
+    const int64_t t = task_.steps + run_.progress.steps + 1;
+    double next[max_constants] = {};
+    constants_.assign(size_t(n * max_constants), 0);
+    constants_of(task_.rule, task_.hyperparameters, t, constants_.data());
+    constants_of(task_.rule, task_.hyperparameters, t + 1, next);
+    n_constants_ = std::equal(next, next + max_constants, constants_.data()) ? 1 : n;
+    for (int64_t i = 1; i < n_constants_; i++)
+      constants_of(task_.rule, task_.hyperparameters, t + i, constants_.data() + i * max_constants);
+  }
+
+  static constexpr double chunk_work = 1e6;    // multiply-adds between looks at the clock
+  static constexpr int64_t most_steps = 4096;  // of a chunk
+
+  const Kernels<T>& k_ = kernels<T>();
+  Run<T>& run_;
+  const Network& net_;
+  const Task<T>& task_;
+  int n_slots_;
+  int64_t size_ = 0, chunk_ = 1, n_constants_ = 1;
+  Buffer<T> W_, slots_[max_slots], vectors_;
+  T* inputs_ = nullptr;
+  const T* tail_ = nullptr;
+  std::vector<SingleLayer<T>> layers_;
+  std::vector<double> constants_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run) {
+  return std::make_unique<SingleSteps<T>>(run);
+}
+
+template std::unique_ptr<Steps<float>> make_single_steps(Run<float>&);
+template std::unique_ptr<Steps<double>> make_single_steps(Run<double>&);
+
+}  // namespace fastmlp
