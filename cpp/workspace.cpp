@@ -1,14 +1,17 @@
 #include "workspace.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace fastmlp {
 
 namespace {
 
-constexpr int64_t cache_line = 64;
+constexpr size_t cache_line = 64, huge_page = 2 << 20;
 // What a block's rows leave should fit the second-level cache beside the parameters; below so many
 // rows the products lose more than the cache gains.
 constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
@@ -17,22 +20,25 @@ constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
 template <class T>
 int64_t row_stride(int64_t n, int64_t lanes) {
   const int64_t stride = round_up(n, lanes);
-  return stride * int64_t(sizeof(T)) % 1024 ? stride : stride + cache_line / int64_t(sizeof(T));
+  return stride * int64_t(sizeof(T)) % 1024 ? stride : stride + int64_t(cache_line / sizeof(T));
 }
 
 }  // namespace
 
 template <class T>
 Buffer<T>::Buffer(int64_t n) {
-  // One line more: a vector may be read across the end.
-  const size_t bytes = size_t(round_up(n * int64_t(sizeof(T)), cache_line) + cache_line);
-  data_.reset(static_cast<T*>(::operator new(bytes, std::align_val_t(cache_line))));
-  std::memset(static_cast<void*>(data_.get()), 0, bytes);
-}
-
-template <class T>
-void Buffer<T>::Free::operator()(T* p) const {
-  ::operator delete(p, std::align_val_t(cache_line));
+  // One line more: a vector may be read across the end. calloc has large blocks from the system, which
+  // come as zeros; in huge pages they are there sooner, and addresses are translated faster.
+  const size_t bytes = size_t(n) * sizeof(T) + cache_line;
+  const size_t alignment = bytes < 2 * huge_page ? cache_line : huge_page;
+  memory_.reset(std::calloc(bytes + alignment, 1));
+  if (!memory_) throw std::bad_alloc();
+  const auto address = reinterpret_cast<uintptr_t>(memory_.get());
+  const uintptr_t start = (address + alignment - 1) / alignment * alignment;
+#if defined(__linux__)
+  if (alignment == huge_page) madvise(reinterpret_cast<void*>(start), bytes, MADV_HUGEPAGE);
+#endif
+  data_ = reinterpret_cast<T*>(start);
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -15,13 +16,14 @@ template <class T>
 class Buffer {
  public:
   explicit Buffer(int64_t n = 0);
-  T* data() const { return data_.get(); }
+  T* data() const { return data_; }
 
  private:
   struct Free {
-    void operator()(T* p) const;
+    void operator()(void* p) const { std::free(p); }
   };
-  std::unique_ptr<T, Free> data_;
+  std::unique_ptr<void, Free> memory_;
+  T* data_;
 };
 
 inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
