@@ -95,6 +95,16 @@ class PyNetwork {
     return Y_hat;
   }
 
+  // The outputs, or None if X is not an array of finite numbers that can be read where it is.
+  py::object predict_if_ready(const py::handle& X) const {
+    if (!py::isinstance<Array<T>>(X)) return py::none();
+    const auto x = py::reinterpret_borrow<Array<T>>(X);
+    if (x.ndim() != 2 || x.shape(1) != net_.n_in() || !(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+      return py::none();
+    if (kernels<T>().find_nonfinite(x.data(), x.size()) >= 0) return py::none();
+    return predict(x, 0);
+  }
+
   double loss(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
               int n_threads) const {
     const Samples<T> s = samples(X, Y, weight);
@@ -204,6 +214,7 @@ void export_network(py::module_& m, const char* name) {
       .def(py::init<const std::vector<int64_t>&, const std::vector<std::string>&, bool, Array<T>>(), py::arg("sizes"),
            py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
       .def("predict", &N::predict, X, py::arg("n_threads"))
+      .def("predict_if_ready", &N::predict_if_ready, py::arg("X"))
       .def("loss", &N::loss, X, Y, weight, py::arg("loss"), py::arg("n_threads"))
       .def("gradient", &N::gradient, X, Y, weight, py::arg("loss"), py::arg("gradient").noconvert(),
            py::arg("n_threads"))

@@ -38,7 +38,7 @@ class ColumnSteps : public Steps<T> {
         most_blocks_((task_.batch_size + block_samples - 1) / block_samples),
         groups_(std::min(most_blocks_, most_groups)),
         keeps_(task_.batch_size >= task_.samples.n && most_blocks_ * block_size() * int64_t(sizeof(T)) <= kept_bytes),
-        team_(choose_threads(task_.n_threads, std::min(double(groups_), work(task_.batch_size) / Team::break_even))),
+        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even))),
         gradients_(groups_ * gradient_stride()),
         blocks_((keeps_ ? most_blocks_ : team_.size()) * block_size()),
         losses_(size_t(groups_)),

@@ -58,8 +58,7 @@ class Transposes {
 
 // Threads for a region that is made for itself, and pays for starting them.
 int team_size(int n_threads, int64_t n_items, double multiply_adds) {
-  constexpr double worth_a_thread = 2e6;  // about 40 us, what it takes to start one
-  return choose_threads(n_threads, std::min(double(n_items), 1 + multiply_adds / worth_a_thread));
+  return choose_threads(n_threads, std::min(double(n_items), multiply_adds / Team::worth_a_thread));
 }
 
 // Call body(first row, rows, workspace) for blocks of the n rows, each thread with its own workspace.
@@ -73,6 +72,43 @@ void for_each_block(const Network& net, int64_t n, int n_threads, typename Works
   team.run(team.size(), n_items, [&](int64_t item, int thread) {
     body(item * block, std::min(block, n - item * block), workspaces[size_t(thread)]);
   });
+}
+
+// Few rows of a network of no great width: all there is to be kept fits here, and nothing is allocated.
+constexpr int64_t small_elements = 2048;
+
+template <class T>
+int64_t widest_row(const Network& net, int64_t lanes) {
+  int64_t widest = net.n_in();
+  for (const Layer& layer : net.layers) widest = std::max(widest, layer.n_out);
+  return round_up(widest + 1, lanes);
+}
+
+template <class T>
+void predict_small(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int64_t stride) {
+  const Kernels<T>& k = kernels<T>();
+  alignas(64) T buffers[2][small_elements];
+  T *a = buffers[0], *next = buffers[1];
+  std::fill_n(a, n * stride, T(0));
+  for (int64_t i = 0; i < n; i++) {
+    std::copy_n(X + i * net.n_in(), net.n_in(), a + i * stride);
+    a[i * stride + net.n_in()] = 1;
+  }
+  for (const Layer& layer : net.layers) {
+    k.multiply({n,
+                layer.n_out,
+                layer.rows,
+                a,
+                stride,
+                1,
+                {parameters + layer.start, layer.n_out, 0},
+                {next, stride, 0},
+                false});
+    k.activate[layer.activation](next, n, layer.n_out, stride);
+    for (int64_t i = 0; i < n; i++) next[i * stride + layer.n_out] = 1;
+    std::swap(a, next);
+  }
+  for (int64_t i = 0; i < n; i++) std::copy_n(a + i * stride, net.n_out(), Y_hat + i * net.n_out());
 }
 
 }  // namespace
@@ -98,6 +134,8 @@ Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& 
 template <class T>
 void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads) {
   if (n == 0) return;
+  const int64_t stride = widest_row<T>(net, kernels<T>().lanes);
+  if (n * stride <= small_elements) return predict_small(net, parameters, X, n, Y_hat, stride);
   const Weights<T> weights(net, kernels<T>(), parameters, n);
   const size_t L = net.layers.size();
   for_each_block<T>(net, n, n_threads, Workspace<T>::forward, [&](int64_t start, int64_t rows, Workspace<T>& ws) {

@@ -15,13 +15,47 @@ namespace {
 
 // Regions follow each other within microseconds: a worker watches for the next one so long before
 // it sleeps.
-constexpr int spins = 4000;
+constexpr int spins = 20000;
+// A worker that has not come back after so long may be waiting for this very processor.
+constexpr int spins_before_yielding = 500;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("yield");
+#endif
+}
+
+// Move the calling thread, the team's `thread`th, to a processor of its own, and leave it to the scheduler from
+// there. New and woken threads often start where their maker runs; the scheduler takes milliseconds to part them,
+// and each region would take as long.
+void part(int thread, int makers_processor) {
+#if defined(__linux__)
+  cpu_set_t allowed, one;
+  if (makers_processor < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  const int n = CPU_COUNT(&allowed);
+  int rank = 0, wanted = 0;
+  for (int cpu = 0; cpu < makers_processor; cpu++) rank += CPU_ISSET(cpu, &allowed) ? 1 : 0;
+  wanted = (rank + thread) % n;
+  for (int cpu = 0, seen = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed) || seen++ != wanted) continue;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+    return;
+  }
+#else
+  (void)thread;
+  (void)makers_processor;
+#endif
+}
+
+int current_processor() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
 #endif
 }
 
@@ -69,15 +103,17 @@ void Team::start(int64_t n_items, const void* body, Call call) {
   body_ = body;
   call_ = call;
   n_items_ = n_items;
+  processor_ = current_processor();
   next_.store(0, std::memory_order_relaxed);
   busy_.store(int(workers_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   work(0);
-  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; i++) {
-    relax();
-    if (i > spins) std::this_thread::yield();
-  }
+  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; i++)
+    if (i < spins_before_yielding)
+      relax();
+    else
+      std::this_thread::yield();
 }
 
 void Team::work(int thread) {
@@ -91,6 +127,7 @@ void Team::serve(int thread) {
     round_.wait(seen, std::memory_order_acquire);
     seen = round_.load(std::memory_order_acquire);
     if (leave_) return;
+    if (current_processor() == processor_) part(thread, processor_);
     work(thread);
     busy_.fetch_sub(1, std::memory_order_release);
   }

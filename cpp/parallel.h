@@ -28,6 +28,9 @@ class Team {
   // 0.3 us, but what one core wrote and another reads next has to travel between their caches.
   static constexpr double break_even = 1.5e6;
 
+  // Starting a thread takes some 0.2 ms: a call should have several times as much to do for each.
+  static constexpr double worth_a_thread = 4e7;
+
   int size() const { return int(workers_.size()) + 1; }
 
   // How many threads a region of so many multiply-adds should have.
@@ -61,6 +64,7 @@ class Team {
   const void* body_ = nullptr;
   Call call_ = nullptr;
   int64_t n_items_ = 0;
+  int processor_ = -1;  // where the caller ran when the region began
   alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> busy_{0};

@@ -18,7 +18,7 @@ class RowSteps : public Steps<T> {
         packing_(net_, k_),
         ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size), Workspace<T>::backward),
         passes_{net_, k_, ws_},
-        team_(choose_threads(task_.n_threads, 3 * net_.multiply_adds() * double(ws_.rows) / Team::break_even)),
+        team_(run.choose_threads(3 * net_.multiply_adds() * double(ws_.rows) / Team::break_even)),
         packed_(packing_.size()),
         gradient_(packing_.size()),
         transposed_(packing_.transposed_size()),

@@ -3,6 +3,7 @@
 // every layer is narrow; and single samples (single_steps.cpp), for batches of one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -42,6 +43,12 @@ struct Run {
   const Report& report;
   Watch watch{};
   std::atomic<bool> stopped{false};
+
+  // Threads to start, where a step could use `useful`.
+  int choose_threads(double useful) const {
+    const double work = 3 * net.multiply_adds() * double(task.samples.n) * double(task.epochs);
+    return fastmlp::choose_threads(task.n_threads, std::min(useful, work / Team::worth_a_thread));
+  }
 
   // On the caller's thread: report if it is time to.
   void work_done(double multiply_adds) {

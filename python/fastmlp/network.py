@@ -99,6 +99,8 @@ class Network(Layers):
         array([[3.5],
                [0.5]])
         """
+        if n_threads is None and (Y_hat := self._core.predict_if_ready(X)) is not None:
+            return Y_hat
         return self._core.predict(self._inputs(X), checks.threads(n_threads))
 
     def loss(

@@ -23,7 +23,7 @@ def permutation(n: int, rng: np.random.Generator) -> Array:
 
 
 def batches(n: int, batch_size: int, rng: np.random.Generator | None) -> Iterator[Array | slice]:
-    """Yield the rows of each batch of one epoch, shuffled if there is a generator. The last batch holds what is left."""
+    """Yield the rows of each batch of one epoch, shuffled if there is a generator; the last one holds what is left."""
     order = None if rng is None else permutation(n, rng)
     for start in range(0, n, batch_size):
         rows = slice(start, start + batch_size)
