@@ -12,11 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CPP = sorted([*ROOT.glob("cpp/**/*.cpp"), *ROOT.glob("cpp/**/*.h")])
 
+ALLOWED = ["--allowlist", "tests/stubtest_allowlist.txt", "--ignore-unused-allowlist"]
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
-    "stubtest": ["mypy.stubtest", "fastmlp._core", "--ignore-disjoint-bases"],
+    "stubtest": ["mypy.stubtest", "fastmlp._core", "--ignore-disjoint-bases", *ALLOWED],
 }
 
 
