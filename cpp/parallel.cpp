@@ -5,6 +5,8 @@
 #include <fstream>
 #include <string>
 
+#include "denormals.h"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -89,7 +91,12 @@ int choose_threads(int n_threads, double useful) {
 }
 
 Team::Team(int n_threads) {
-  for (int thread = 1; thread < n_threads; thread++) workers_.emplace_back([this, thread] { serve(thread); });
+  const FloatControl control = float_control();  // workers compute as their caller does
+  for (int thread = 1; thread < n_threads; thread++)
+    workers_.emplace_back([this, thread, control] {
+      set_float_control(control);
+      serve(thread);
+    });
 }
 
 Team::~Team() {

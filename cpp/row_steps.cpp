@@ -91,7 +91,7 @@ class RowSteps : public Steps<T> {
   void forward_and_backward(int threads, const int64_t* order, int64_t start, int64_t rows, T scale) {
     const double row_work = 2 * net_.multiply_adds();
     const int64_t share = (rows + threads - 1) / threads;
-    const int64_t most = std::max<int64_t>(k_.tile_rows, int64_t(longest_item / row_work));
+    const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / row_work));
     team_.each(threads, [&](int thread) {
       const int64_t end = std::min(rows, (thread + 1) * share);
       for (int64_t first = thread * share; first < end && !run_.stopped; first += most) {
@@ -144,9 +144,11 @@ class RowSteps : public Steps<T> {
     if (item.l > 0) packing_.transpose(packed_.data(), transposed_.data(), item.l, item.column, item.first, item.rows);
   }
 
-  static constexpr double item_work = 5e5;      // multiply-adds, about 10 us
-  static constexpr double longest_item = 1e8;   // a few ms: how late Ctrl-C may be noticed,
-  static constexpr double longest_fused = 3e9;  // where it must not come between updates
+  // Multiply-adds: of an item, about 10 us; between two looks at the clock, 10 ms or so; and of the last
+  // part of a step, which nothing interrupts.
+  static constexpr double item_work = 5e5, longest_item = 5e8, longest_fused = 1e9;
+  // Fewer rows at a time would have the parameters read from memory too often.
+  static constexpr int64_t fewest_rows = 48;
 
   const Kernels<T>& k_ = kernels<T>();
   Run<T>& run_;

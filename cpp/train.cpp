@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "denormals.h"
 #include "steps.h"
 
 namespace fastmlp {
@@ -65,11 +66,18 @@ Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n) {
 
 template <class T>
 void train(const Network& net, T* parameters, const Task<T>& task, Progress& progress, const Report& report) {
-  Run<T> run{net, parameters, task, progress, report};
+  const FloatControl callers = float_control();
+  const FloatControlScope scope(with_denormals_zero(callers));
+  const Report report_as_caller = [&](const Progress& p, bool whole) {
+    const FloatControlScope python(callers);
+    return report(p, whole);
+  };
+  Run<T> run{net, parameters, task, progress, report_as_caller};
   const auto steps = make_steps(run);
   const int64_t n = task.samples.n;
   const bool shuffles = task.random && task.batch_size < n;
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
+  progress.loss.reserve(size_t(std::min<int64_t>(task.epochs, 1 << 20)));
   steps->read();
   for (int64_t epoch = 0; epoch < task.epochs && !run.stopped; epoch++) {
     if (shuffles) shuffle(*task.random, order.data(), n);

@@ -317,18 +317,21 @@ print("usable", flush=True)
     ids=["tiny", "small", "large full batch"],
 )
 def test_ctrl_c_returns_within_a_tenth_of_a_second(arguments: tuple[Any, ...]) -> None:
-    script = INTERRUPTED.format(arguments=arguments)
+    # A busy machine may keep the process waiting: one quick answer of three shows what the code does.
+    assert any(seconds_to_stop(INTERRUPTED.format(arguments=arguments)) < 0.1 for _ in range(3))
+
+
+def seconds_to_stop(script: str) -> float:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.5)
         sent = time.time()
         os.kill(process.pid, signal.SIGINT)
-        latency = float(process.stdout.readline()) - sent
+        seconds = float(process.stdout.readline()) - sent
         assert process.stdout.readline() == "usable\n"
-    # The promise is 0.1 s; a loaded machine may keep the process waiting as long again.
-    assert latency < 0.2
     assert process.returncode == 0
+    return seconds
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -343,3 +346,51 @@ def test_training_before_and_after_a_fork(rng: np.random.Generator) -> None:
         os._exit(0)
     net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def denormals_are_numbers() -> bool:
+    return bool((np.full(1000, 1e-40, np.float32) * np.float32(0.5)).all())
+
+
+def test_callers_and_callbacks_arithmetic_stays_as_it_is(rng: np.random.Generator) -> None:
+    seen = []
+
+    class Calculator:
+        def on_epoch_end(self, state: Any) -> None:
+            seen.append(denormals_are_numbers())
+
+    net = fastmlp.Network([50, 200, 10], random_state=0)
+    X, Y = rng.standard_normal((2000, 50)), rng.standard_normal((2000, 10))
+    net.train(X, Y, epochs=2, batch_size=500, callbacks=[Calculator()], n_threads=2)
+    net.predict(X)
+    assert seen == [True, True]
+    assert denormals_are_numbers()
+
+
+def test_weights_below_the_normal_range_do_not_slow_training_down(rng: np.random.Generator) -> None:
+    X, Y = rng.standard_normal((2000, 64)), np.zeros((2000, 64))
+    seconds = {}
+    for scale in (1e-3, 1e-41):
+        net = fastmlp.Network([64, 64, 64], "linear", random_state=0)
+        net.parameters[:] *= np.float32(scale)
+        times = []
+        for _ in range(7):
+            times.append(net.train(X, Y, epochs=2, batch_size=50, optimizer=SGD(1e-30), n_threads=1).seconds)
+        seconds[scale] = min(times)
+    assert seconds[1e-41] < 1.5 * seconds[1e-3]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_forks_in_the_middle_of_training_do_not_hang(rng: np.random.Generator) -> None:
+    X, Y = rng.standard_normal((400, 100)), rng.standard_normal((400, 100))
+    net = fastmlp.Network([100, 200, 100], random_state=0)
+
+    class Forker:
+        def on_epoch_end(self, state: Any) -> None:
+            if os.fork() == 0:
+                fastmlp.Network([100, 200, 100], random_state=0).train(X, Y, epochs=2, batch_size=200, n_threads=2)
+                os._exit(0)
+
+    net.train(X, Y, epochs=20, batch_size=200, n_threads=2, callbacks=[Forker()])
+    assert [os.wait()[1] for _ in range(20)] == [0] * 20

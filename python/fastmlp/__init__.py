@@ -8,7 +8,8 @@ an instruction set; ``fastmlp doctor`` tells which there are.
 from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
-from .network import Network, load
+from .files import load
+from .network import Network
 from .reference.optimizers import SGD, Adam
 
 __all__ = ["SGD", "Adam", "Network", "__version__", "load", "reference"]

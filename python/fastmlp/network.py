@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import Lock
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .reference import checks, files
+from .reference import checks
 from .reference.arrays import Array
 from .reference.layers import Layers
 from .reference.losses import LOSSES
@@ -390,33 +389,3 @@ def _deliver(seen: _core.Progress, monitor: Monitor) -> bool:
     for i, J in enumerate(losses):
         monitor.add(J, validation[i] if validation else None)
     return monitor.epoch_end() if losses else False
-
-
-def load(path: str | os.PathLike[str]) -> Network:
-    """Return the network that :meth:`Network.save` wrote to a file. No code of the file is run.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, or no model file.
-    OSError
-        If it cannot be read.
-
-    Examples
-    --------
-    >>> import fastmlp, os, tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "net.safetensors")
-    >>> fastmlp.Network([2, 3, 1], random_state=0).save(path)
-    >>> fastmlp.load(path)
-    Network([2, 3, 1], activation='tanh', output_activation='linear', dtype='float32')
-    """
-    return files.load(path, Network)[0]
