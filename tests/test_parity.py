@@ -149,3 +149,43 @@ def test_real_data(simd: str, digits: tuple[Array, Array]) -> None:
     for net in nets:
         net.train(X, Y, epochs=3, batch_size=32, optimizer=Adam(), random_state=0)
     assert relative_error(nets[0].parameters, nets[1].parameters) <= 1e-10
+
+
+# Sizes, rows and batch size: the core does batches of one, of narrow layers and of wide layers in
+# different ways, and cuts large batches into blocks.
+KINDS_OF_STEPS = {
+    "one row, one weight": ([1, 1], 1, 1),
+    "single rows": ([5, 1], 9, 1),
+    "single rows, a layer of one neuron inside": ([4, 9, 1, 3], 50, 1),
+    "single rows, wide layers": ([33, 70, 17, 50, 2], 60, 1),
+    "single rows, more than a chunk": ([2, 3, 1], 5000, 1),
+    "columns, few rows": ([3, 4, 2], 7, 4),
+    "columns, several blocks": ([3, 4, 2], 1500, 1300),
+    "columns, more blocks than sums": ([3, 32, 5, 1], 6000, 5500),
+    "rows, last batch of one": ([40, 33, 3], 41, 20),
+    "rows, several blocks": ([100, 65, 10], 1500, 1400),
+    "rows, two rows": ([50, 50], 4, 2),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", KINDS_OF_STEPS)
+def test_every_kind_of_step(simd: str, kind: str, bias: bool, rng: np.random.Generator) -> None:
+    sizes, n, batch_size = KINDS_OF_STEPS[kind]
+    X, Y, weight = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1])), rng.uniform(0.5, 1, n)
+    for optimizer in (SGD(0.01), Adam(), SGD(0.001, normalized=True)):
+        core, twin = twins(sizes, "tanh", bias, "float64")
+        histories = [
+            net.train(
+                X,
+                Y,
+                epochs=2,
+                batch_size=batch_size,
+                optimizer=copy.deepcopy(optimizer),
+                sample_weight=weight,
+                random_state=6,
+            )
+            for net in (core, twin)
+        ]
+        assert relative_error(core.parameters, twin.parameters) <= TRAINING_TOLERANCE["float64"]
+        assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-10)

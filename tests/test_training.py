@@ -231,14 +231,16 @@ def test_without_progress_not_a_byte_is_printed(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("sizes", [[20, 64, 64, 1], [784, 128, 10], [3, 300, 300, 2]])
+@pytest.mark.parametrize("sizes", [[3, 20, 2], [20, 64, 64, 1], [784, 128, 10], [3, 300, 300, 2]])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_same_bits_for_any_number_of_threads(simd: str, sizes: list[int], dtype: str, rng: np.random.Generator) -> None:
-    X, Y = rng.standard_normal((700, sizes[0])), rng.standard_normal((700, sizes[-1]))
+    # Work enough that threads are started, and steps long enough that they are used.
+    n = 60_000_000 // (sizes[0] * sizes[1] + sizes[1] * sizes[2])
+    X, Y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
     ends = []
     for n_threads in (1, 2, 3, 4, 8, None):
         net = fastmlp.Network(sizes, "tanh", dtype=dtype, random_state=0)
-        history = net.train(X, Y, epochs=1, batch_size=600, n_threads=n_threads, random_state=0)
+        history = net.train(X, Y, epochs=2, batch_size=n // 2 + 1, n_threads=n_threads, random_state=0)
         ends.append((net.parameters.tobytes(), history.loss, net.predict(X, n_threads=n_threads).tobytes()))
     assert all(end == ends[0] for end in ends)
 
