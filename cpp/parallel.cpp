@@ -90,7 +90,7 @@ int choose_threads(int n_threads, double useful) {
   return int(std::min(useful, double(n_threads ? n_threads : usable_processors())));
 }
 
-Team::Team(int n_threads) {
+Team::Team(int n_threads) : cursors_(size_t(n_threads)) {
   const FloatControl control = float_control();  // workers compute as their caller does
   for (int thread = 1; thread < n_threads; thread++)
     workers_.emplace_back([this, thread, control] {
@@ -111,7 +111,8 @@ void Team::start(int64_t n_items, const void* body, Call call) {
   call_ = call;
   n_items_ = n_items;
   processor_ = current_processor();
-  next_.store(0, std::memory_order_relaxed);
+  for (int thread = 0; thread < size(); thread++)
+    cursors_[size_t(thread)].next.store(range_start(thread), std::memory_order_relaxed);
   busy_.store(int(workers_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
@@ -124,8 +125,12 @@ void Team::start(int64_t n_items, const void* body, Call call) {
 }
 
 void Team::work(int thread) {
-  if (n_items_ == 0) return call_(body_, 0, thread);
-  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < n_items_;) call_(body_, i, thread);
+  for (int turn = 0; turn < size(); turn++) {
+    const int owner = (thread + turn) % size();
+    std::atomic<int64_t>& next = cursors_[size_t(owner)].next;
+    const int64_t end = range_start(owner + 1);
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < end;) call_(body_, i, thread);
+  }
 }
 
 void Team::serve(int thread) {

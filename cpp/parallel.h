@@ -15,8 +15,10 @@ int usable_processors();
 // keep at most `useful` of them busy.
 int choose_threads(int n_threads, double useful);
 
-// A team of threads, the caller's among them, that takes the items of a region one after another.
-// Which thread takes which item is left to chance, so an item's result must not depend on it.
+// A team of threads, the caller's among them, that goes through the items of a region. Each thread has
+// a range of its own, the same one in every region of so many items, so that it finds in its cache what
+// it left there; who is done with that takes items of the others, so that a thread which another process
+// keeps waiting holds nobody up for long. An item's result must not depend on who takes it.
 class Team {
  public:
   explicit Team(int n_threads);
@@ -27,7 +29,6 @@ class Team {
   // Below this many multiply-adds (about 30 us on one core) a region is not shared: the hand-over takes
   // 0.3 us, but what one core wrote and another reads next has to travel between their caches.
   static constexpr double break_even = 1.5e6;
-
   // Starting a thread takes some 0.2 ms: a call should have several times as much to do for each.
   static constexpr double worth_a_thread = 4e7;
 
@@ -36,17 +37,10 @@ class Team {
   // How many threads a region of so many multiply-adds should have.
   int share(double multiply_adds) const { return multiply_adds < break_even ? 1 : size(); }
 
-  // Call body(thread) on n_threads of the team, once each; thread 0 is the caller's.
-  template <class Body>
-  void each(int n_threads, const Body& body) {
-    if (n_threads == 1) return body(0);
-    start(0, &body, [](const void* b, int64_t, int thread) { (*static_cast<const Body*>(b))(thread); });
-  }
-
   // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
   template <class Body>
   void run(int n_threads, int64_t n_items, const Body& body) {
-    if (n_threads == 1 || n_items == 1) {
+    if (n_threads == 1 || n_items <= 1) {
       for (int64_t i = 0; i < n_items; i++) body(i, 0);
       return;
     }
@@ -59,16 +53,21 @@ class Team {
   void start(int64_t n_items, const void* body, Call call);
   void work(int thread);
   void serve(int thread);
+  int64_t range_start(int thread) const { return n_items_ * thread / size(); }
 
-  std::vector<std::thread> workers_;
+  struct alignas(64) Cursor {
+    std::atomic<int64_t> next{0};
+  };
+
   const void* body_ = nullptr;
   Call call_ = nullptr;
   int64_t n_items_ = 0;
   int processor_ = -1;  // where the caller ran when the region began
-  alignas(64) std::atomic<int64_t> next_{0};
+  std::vector<Cursor> cursors_;
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> busy_{0};
   std::atomic<bool> leave_{false};
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace fastmlp

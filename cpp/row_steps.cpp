@@ -90,27 +90,22 @@ class RowSteps : public Steps<T> {
 
   void forward_and_backward(int threads, const int64_t* order, int64_t start, int64_t rows, T scale) {
     const double row_work = 2 * net_.multiply_adds();
-    const int64_t share = (rows + threads - 1) / threads;
     const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / row_work));
-    team_.each(threads, [&](int thread) {
-      const int64_t end = std::min(rows, (thread + 1) * share);
-      for (int64_t first = thread * share; first < end && !run_.stopped; first += most) {
-        const int64_t n = std::min(most, end - first);
-        passes_.load(task_.samples, order, start, first, n);
-        passes_.forward(W_, first, n);
-        passes_.backward(WT_, task_.loss, task_.samples.weight, scale, first, n);
-        if (thread == 0) run_.work_done(row_work * double(n));
-      }
+    const int64_t even = (rows + threads * shares - 1) / (threads * shares);
+    const int64_t item_rows = threads == 1 ? std::min(rows, most) : std::min(most, even);
+    team_.run(threads, (rows + item_rows - 1) / item_rows, [&](int64_t item, int thread) {
+      if (run_.stopped) return;
+      const int64_t first = item * item_rows, n = std::min(item_rows, rows - first);
+      passes_.load(task_.samples, order, start, first, n);
+      passes_.forward(W_, first, n);
+      passes_.backward(WT_, task_.loss, task_.samples.weight, scale, first, n);
+      if (thread == 0) run_.work_done(row_work * double(n));
     });
   }
 
-  // The same items go to the same thread in every step: what it wrote is still in its cache.
   template <class Body>
   void for_each_item(int threads, const Body& body) {
-    const auto n = int64_t(items_.size());
-    team_.each(threads, [&](int thread) {
-      for (int64_t i = n * thread / threads; i < n * (thread + 1) / threads; i++) body(items_[size_t(i)], thread);
-    });
+    team_.run(threads, int64_t(items_.size()), [&](int64_t i, int thread) { body(items_[size_t(i)], thread); });
   }
 
   void add_gradient(int threads, int64_t rows, bool accumulate) {
@@ -147,6 +142,8 @@ class RowSteps : public Steps<T> {
   // Multiply-adds: of an item, about 10 us; between two looks at the clock, 10 ms or so; and of the last
   // part of a step, which nothing interrupts.
   static constexpr double item_work = 5e5, longest_item = 5e8, longest_fused = 1e9;
+  // Items of rows for each thread: more than one, so that there is something to take over.
+  static constexpr int64_t shares = 2;
   // Fewer rows at a time would have the parameters read from memory too often.
   static constexpr int64_t fewest_rows = 48;
 
