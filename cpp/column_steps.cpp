@@ -26,11 +26,11 @@ struct Block {
 };
 
 template <class T>
-class ColumnSteps : public Steps<T> {
+class ColumnSteps : public BatchSteps<T> {
  public:
   explicit ColumnSteps(Run<T>& run)
-      : k_(narrowest_kernels<T>(run.task.batch_size)),
-        run_(run),
+      : BatchSteps<T>(run),
+        k_(narrowest_kernels<T>(run.task.batch_size)),
         net_(run.net),
         task_(run.task),
         n_parameters_(net_.n_parameters()),
@@ -49,15 +49,7 @@ class ColumnSteps : public Steps<T> {
   void read() override {}  // the user's arrays are the ones that are worked on
   void write() override {}
 
-  double epoch(const int64_t* order) override {
-    double sum = 0;
-    for (int64_t start = 0; start < task_.samples.n && !run_.stopped; start += task_.batch_size)
-      sum += step(order, start, std::min(task_.batch_size, task_.samples.n - start));
-    return sum;
-  }
-
- private:
-  double step(const int64_t* order, int64_t start, int64_t n) {
+  double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
     team_.run(team_.share(work(n)), groups, [&](int64_t group, int thread) {
@@ -156,8 +148,8 @@ class ColumnSteps : public Steps<T> {
     k_.update[task_.rule](run_.parameters, sum, task_.slots, update.constants, update.scale, n_parameters_);
   }
 
+  using BatchSteps<T>::run_;
   const Kernels<T>& k_;
-  Run<T>& run_;
   const Network& net_;
   const Task<T>& task_;
   const int64_t n_parameters_, most_columns_, most_blocks_, groups_;

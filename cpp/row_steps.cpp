@@ -9,10 +9,10 @@ namespace fastmlp {
 namespace {
 
 template <class T>
-class RowSteps : public Steps<T> {
+class RowSteps : public BatchSteps<T> {
  public:
   explicit RowSteps(Run<T>& run)
-      : run_(run),
+      : BatchSteps<T>(run),
         net_(run.net),
         task_(run.task),
         packing_(net_, k_),
@@ -43,15 +43,7 @@ class RowSteps : public Steps<T> {
     for (int i = 0; i < n_slots_; i++) packing_.unpack(slots_[i], task_.slots[i]);
   }
 
-  double epoch(const int64_t* order) override {
-    double sum = 0;
-    for (int64_t start = 0; start < task_.samples.n && !run_.stopped; start += task_.batch_size)
-      sum += step(order, start, std::min(task_.batch_size, task_.samples.n - start));
-    return sum;
-  }
-
- private:
-  double step(const int64_t* order, int64_t start, int64_t n) {
+  double step(const int64_t* order, int64_t start, int64_t n) override {
     const double work = 3 * net_.multiply_adds() * double(std::min(n, ws_.rows));
     const int threads = team_.share(work);
     // A gradient that is complete in one go, and needs no norm, is used up while it is in the cache.
@@ -147,8 +139,8 @@ class RowSteps : public Steps<T> {
   // Fewer rows at a time would have the parameters read from memory too often.
   static constexpr int64_t fewest_rows = 48;
 
+  using BatchSteps<T>::run_;
   const Kernels<T>& k_ = kernels<T>();
-  Run<T>& run_;
   const Network& net_;
   const Task<T>& task_;
   Packing<T> packing_;

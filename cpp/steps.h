@@ -68,6 +68,26 @@ class Steps {
   virtual double epoch(const int64_t* order) = 0;
 };
 
+// An epoch batch by batch.
+template <class T>
+class BatchSteps : public Steps<T> {
+ public:
+  double epoch(const int64_t* order) override {
+    const Task<T>& task = run_.task;
+    double sum = 0;
+    for (int64_t start = 0; start < task.samples.n && !run_.stopped; start += task.batch_size)
+      sum += step(order, start, std::min(task.batch_size, task.samples.n - start));
+    return sum;
+  }
+
+ protected:
+  explicit BatchSteps(Run<T>& run) : run_(run) {}
+  // A batch of n samples, order[start..] (null: start..). Returns the sum of their losses.
+  virtual double step(const int64_t* order, int64_t start, int64_t n) = 0;
+
+  Run<T>& run_;
+};
+
 template <class T>
 std::unique_ptr<Steps<T>> make_row_steps(Run<T>& run);
 template <class T>
