@@ -17,6 +17,7 @@
 #include "network.h"
 #include "parallel.h"
 #include "train.h"
+#include "watch.h"
 
 namespace py = pybind11;
 
@@ -54,6 +55,36 @@ T* flat(Array<T>& a, int64_t n, const char* what) {
   return a.mutable_data();
 }
 
+// Asks Python now and then whether a signal has come. An exception cannot cross the threads' work: it
+// ends the work, and is raised when that is over.
+class Interrupts {
+ public:
+  Pause pause() {
+    return [this](double multiply_adds) { return !watch_.due(multiply_adds) || carry_on([] { return true; }); };
+  }
+
+  // Look for signals, then call asked(), which needs the GIL.
+  template <class Asked>
+  bool carry_on(const Asked& asked) {
+    py::gil_scoped_acquire acquire;
+    try {
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      return asked();
+    } catch (...) {
+      error_ = std::current_exception();
+      return false;
+    }
+  }
+
+  void raise() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  Watch watch_;
+  std::exception_ptr error_;
+};
+
 // The new epochs of a run, as Python takes them.
 struct PyProgress {
   Progress progress;
@@ -90,14 +121,19 @@ class PyNetwork {
     const T* x = matrix(X, n, net_.n_in(), "X does not fit the network");
     py::array_t<T> Y_hat({n, net_.n_out()});
     T* y = Y_hat.mutable_data();
-    py::gil_scoped_release release;
-    fastmlp::predict(net_, data_, x, n, y, n_threads);
+    Interrupts interrupts;
+    {
+      py::gil_scoped_release release;
+      fastmlp::predict(net_, data_, x, n, y, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
     return Y_hat;
   }
 
   // The outputs, or None if X is not an array of finite numbers that can be read where it is.
   py::object predict_if_ready(const py::handle& X) const {
-    if (!py::isinstance<Array<T>>(X)) return py::none();
+    // Subclasses, such as masked arrays, may mean more than their memory holds.
+    if (Py_TYPE(X.ptr()) != py::detail::npy_api::get().PyArray_Type_ || !py::isinstance<Array<T>>(X)) return py::none();
     const auto x = py::reinterpret_borrow<Array<T>>(X);
     if (x.ndim() != 2 || x.shape(1) != net_.n_in() || !(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
       return py::none();
@@ -109,8 +145,14 @@ class PyNetwork {
               int n_threads) const {
     const Samples<T> s = samples(X, Y, weight);
     const int id = id_of(loss, names(Losses{}));
-    py::gil_scoped_release release;
-    return mean_loss(net_, data_, s, id, n_threads);
+    Interrupts interrupts;
+    double J = 0;
+    {
+      py::gil_scoped_release release;
+      J = mean_loss(net_, data_, s, id, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
+    return J;
   }
 
   double gradient(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
@@ -118,8 +160,14 @@ class PyNetwork {
     const Samples<T> s = samples(X, Y, weight);
     const int id = id_of(loss, names(Losses{}));
     T* g = flat(gradient, net_.n_parameters(), "gradient does not fit the network");
-    py::gil_scoped_release release;
-    return fastmlp::gradient(net_, data_, s, id, g, n_threads);
+    Interrupts interrupts;
+    double J = 0;
+    {
+      py::gil_scoped_release release;
+      J = fastmlp::gradient(net_, data_, s, id, g, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
+    return J;
   }
 
   // (J, Z, A, delta) of layers 1..L.
@@ -161,23 +209,14 @@ class PyNetwork {
       task.slots[i] = flat(slots[size_t(i)], net_.n_parameters(), "a slot does not fit the network");
     task.hyperparameters = hyperparameters.data();
 
-    // An exception cannot cross the training loop: it ends the run, and is raised when that is over.
-    std::exception_ptr error;
-    const Report guarded = [&](const Progress&, bool whole) {
-      py::gil_scoped_acquire acquire;
-      try {
-        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        return py::cast<bool>(report(whole));
-      } catch (...) {
-        error = std::current_exception();
-        return false;
-      }
-    };
+    Interrupts interrupts;
     {
       py::gil_scoped_release release;
-      fastmlp::train(net_, data_, task, progress.progress, guarded);
+      fastmlp::train(net_, data_, task, progress.progress, [&](const Progress&, bool whole) {
+        return interrupts.carry_on([&] { return py::cast<bool>(report(whole)); });
+      });
     }
-    if (error) std::rethrow_exception(error);
+    interrupts.raise();
   }
 
  private:

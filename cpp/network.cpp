@@ -1,6 +1,7 @@
 #include "network.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "parallel.h"
 #include "passes.h"
@@ -63,14 +64,18 @@ int team_size(int n_threads, int64_t n_items, double multiply_adds) {
 
 // Call body(first row, rows, workspace) for blocks of the n rows, each thread with its own workspace.
 template <class T, class Body>
-void for_each_block(const Network& net, int64_t n, int n_threads, typename Workspace<T>::Keep keep, const Body& body) {
+void for_each_block(const Network& net, int64_t n, int n_threads, typename Workspace<T>::Keep keep, const Pause& pause,
+                    const Body& body) {
   const Kernels<T>& k = kernels<T>();
   const int64_t block = Workspace<T>::block_rows(net, k, n), n_items = (n + block - 1) / block;
   Team team(team_size(n_threads, n_items, net.multiply_adds() * double(n)));
   std::vector<Workspace<T>> workspaces;
   for (int i = 0; i < team.size(); i++) workspaces.emplace_back(net, k, block, keep);
+  std::atomic<bool> stopped{false};
   team.run(team.size(), n_items, [&](int64_t item, int thread) {
+    if (stopped) return;
     body(item * block, std::min(block, n - item * block), workspaces[size_t(thread)]);
+    if (thread == 0 && !pause(net.multiply_adds() * double(block))) stopped = true;
   });
 }
 
@@ -132,26 +137,29 @@ Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& 
 }
 
 template <class T>
-void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads) {
+void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads,
+             const Pause& pause) {
   if (n == 0) return;
   const int64_t stride = widest_row<T>(net, kernels<T>().lanes);
   if (n * stride <= small_elements) return predict_small(net, parameters, X, n, Y_hat, stride);
   const Weights<T> weights(net, kernels<T>(), parameters, n);
   const size_t L = net.layers.size();
-  for_each_block<T>(net, n, n_threads, Workspace<T>::forward, [&](int64_t start, int64_t rows, Workspace<T>& ws) {
-    const Passes<T> passes{net, kernels<T>(), ws};
-    passes.load({X, nullptr, nullptr, n}, nullptr, start, 0, rows);
-    passes.forward(weights.W, 0, rows);
-    for (int64_t i = 0; i < rows; i++)
-      std::copy_n(ws.A[L] + i * ws.stride[L], net.n_out(), Y_hat + (start + i) * net.n_out());
-  });
+  for_each_block<T>(net, n, n_threads, Workspace<T>::forward, pause,
+                    [&](int64_t start, int64_t rows, Workspace<T>& ws) {
+                      const Passes<T> passes{net, kernels<T>(), ws};
+                      passes.load({X, nullptr, nullptr, n}, nullptr, start, 0, rows);
+                      passes.forward(weights.W, 0, rows);
+                      for (int64_t i = 0; i < rows; i++)
+                        std::copy_n(ws.A[L] + i * ws.stride[L], net.n_out(), Y_hat + (start + i) * net.n_out());
+                    });
 }
 
 template <class T>
-double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads) {
+double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads,
+                 const Pause& pause) {
   const Weights<T> weights(net, kernels<T>(), parameters, samples.n);
   std::vector<double> losses(size_t(samples.n));
-  for_each_block<T>(net, samples.n, n_threads, Workspace<T>::forward,
+  for_each_block<T>(net, samples.n, n_threads, Workspace<T>::forward, pause,
                     [&](int64_t start, int64_t rows, Workspace<T>& ws) {
                       const Passes<T> passes{net, kernels<T>(), ws};
                       passes.load(samples, nullptr, start, 0, rows);
@@ -165,7 +173,8 @@ double mean_loss(const Network& net, const T* parameters, const Samples<T>& samp
 }
 
 template <class T>
-double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads) {
+double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads,
+                const Pause& pause) {
   const Kernels<T>& k = kernels<T>();
   const Weights<T> weights(net, k, parameters, samples.n);
   const Transposes<T> transposes(net, k, parameters);
@@ -193,6 +202,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
         passes.gradient(l, j, width, 0, layer.rows, rows, start > 0, dW);
       }
     }
+    if (!pause(3 * net.multiply_adds() * double(rows))) return J;
   }
   packing.unpack(sum.data(), flat);
   return J / double(samples.n);
@@ -225,11 +235,11 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
   return J / double(samples.n);
 }
 
-#define FASTMLP_INSTANTIATE(T)                                                                    \
-  template void predict(const Network&, const T*, const T*, int64_t, T*, int);                    \
-  template double mean_loss(const Network&, const T*, const Samples<T>&, int, int);               \
-  template double gradient(const Network&, const T*, const Samples<T>&, int, T*, int);            \
-  template double trace(const Network&, const T*, const Samples<T>&, int, const std::vector<T*>&, \
+#define FASTMLP_INSTANTIATE(T)                                                                       \
+  template void predict(const Network&, const T*, const T*, int64_t, T*, int, const Pause&);         \
+  template double mean_loss(const Network&, const T*, const Samples<T>&, int, int, const Pause&);    \
+  template double gradient(const Network&, const T*, const Samples<T>&, int, T*, int, const Pause&); \
+  template double trace(const Network&, const T*, const Samples<T>&, int, const std::vector<T*>&,    \
                         const std::vector<T*>&, const std::vector<T*>&);
 FASTMLP_INSTANTIATE(float)
 FASTMLP_INSTANTIATE(double)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -29,9 +30,13 @@ struct Network {
 
 Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias);
 
+// Called on the caller's thread with the multiply-adds done since the last time; false gives up the work.
+using Pause = std::function<bool(double multiply_adds)>;
+
 // Y_hat (n, n_out) = the network's outputs for X (n, n_in), both dense.
 template <class T>
-void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads);
+void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads,
+             const Pause& pause);
 
 // Rows of X and Y with their weights (null: ones), dense.
 template <class T>
@@ -44,11 +49,13 @@ struct Samples {
 
 // J, the mean loss of the samples.
 template <class T>
-double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads);
+double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads,
+                 const Pause& pause);
 
 // J and, in the order of the parameters, its gradient.
 template <class T>
-double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads);
+double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads,
+                const Pause& pause);
 
 // Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J.
 template <class T>

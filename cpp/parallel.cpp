@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "denormals.h"
 
@@ -92,11 +93,16 @@ int choose_threads(int n_threads, double useful) {
 
 Team::Team(int n_threads) : cursors_(size_t(n_threads)) {
   const FloatControl control = float_control();  // workers compute as their caller does
-  for (int thread = 1; thread < n_threads; thread++)
-    workers_.emplace_back([this, thread, control] {
-      set_float_control(control);
-      serve(thread);
-    });
+  workers_.reserve(size_t(n_threads));
+  try {
+    for (int thread = 1; thread < n_threads; thread++)
+      workers_.emplace_back([this, thread, control] {
+        set_float_control(control);
+        serve(thread);
+      });
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those that there are do the work.
+  }
 }
 
 Team::~Team() {

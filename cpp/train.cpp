@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "denormals.h"
 #include "steps.h"
@@ -30,13 +31,19 @@ std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
 }
 
 template <class T>
-void end_epoch(Run<T>& run, Steps<T>& steps) {
+void end_epoch(Run<T>& run, Steps<T>& steps, double loss) {
   const Task<T>& task = run.task;
   if (task.validation.n) {
     steps.write();
-    run.progress.validation_loss.push_back(
-        mean_loss(run.net, run.parameters, task.validation, task.loss, task.n_threads));
+    const Pause pause = [&](double work) {
+      run.work_done(work);
+      return !run.stopped;
+    };
+    const double J = mean_loss(run.net, run.parameters, task.validation, task.loss, task.n_threads, pause);
+    if (run.stopped) return;
+    run.progress.validation_loss.push_back(J);
   }
+  run.progress.loss.push_back(loss);
   if (!task.report_every_epoch) return run.work_done(0);
   steps.write();
   if (!run.report(run.progress, true)) run.stopped = true;
@@ -59,7 +66,8 @@ Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n) {
   update.scale = 1;
   if (run.task.normalize) {
     const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
-    update.scale = norm > 0 ? T(1 / norm) : T(0);
+    // A gradient so small that dividing by its norm overflows counts as none.
+    update.scale = norm > 1 / double(std::numeric_limits<T>::max()) ? T(1 / norm) : T(0);
   }
   return update;
 }
@@ -83,8 +91,7 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
     if (shuffles) shuffle(*task.random, order.data(), n);
     const double sum = steps->epoch(shuffles ? order.data() : nullptr);
     if (run.stopped) break;
-    progress.loss.push_back(sum / double(n));
-    end_epoch(run, *steps);
+    end_epoch(run, *steps, sum / double(n));
   }
   steps->write();
 }

@@ -89,6 +89,8 @@ BAD_INPUTS: list[tuple[Any, type[Exception], str]] = [
     (lambda X: X.astype(object), TypeError, "X must hold real numbers, and its dtype is object"),
     (lambda X: X.astype(str), TypeError, "X must hold real numbers, and its dtype is <U"),
     (lambda X: X + 1j, TypeError, "X must hold real numbers, and its dtype is complex"),
+    (lambda X: np.ma.masked_array(X, X > 0), TypeError, "X is a masked array"),
+    (lambda X: [[1, 2], [3]], ValueError, "X is no array of numbers"),
     (lambda X: None, TypeError, "X must hold real numbers"),
     (lambda X: X.astype("datetime64[s]"), TypeError, "X must hold real numbers"),
 ]
@@ -181,9 +183,17 @@ BAD_TRAINING: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"optimizer": Adam}, TypeError, "optimizer must be an object"),
     ({"shuffle": "yes"}, TypeError, "shuffle must be True or False"),
     ({"progress": 1}, TypeError, "progress must be True or False"),
+    ({"callbacks": 3}, TypeError, "callbacks must be a sequence"),
+    ({"n_threads": 2**31}, ValueError, "n_threads must be at most"),
+    ({"epochs": 2**63}, ValueError, "epochs must be at most"),
+    ({"optimizer": Adam(epsilon=1e-46)}, ValueError, "epsilon=1e-46 is too small for float32"),
     ({"callbacks": [3]}, TypeError, "callback 3 has none of the methods on_train_begin"),
     ({"validation_data": np.ones((2, 3))}, TypeError, r"validation_data must be a pair \(X, Y\)"),
-    ({"validation_data": (np.ones((2, 3)), np.ones((3, 2)))}, ValueError, r"validation_data\[1\] has 3 rows"),
+    (
+        {"validation_data": (np.ones((2, 3)), np.ones((3, 2)))},
+        ValueError,
+        r"validation_data\[1\] has 3 rows, and validation_data\[0\] has 2",
+    ),
     ({"validation_data": (np.ones((2, 4)), np.ones((2, 2)))}, ValueError, r"validation_data\[0\] must have shape"),
     ({"random_state": 1.5}, TypeError, "random_state must be an integer"),
     ({"n_threads": 0}, ValueError, "n_threads must be at least 1"),
@@ -211,3 +221,19 @@ def test_huge_and_tiny_values(backend: Any) -> None:
     net.weights[0][:] = 1
     assert net.predict([[1e308]]) == 1e308
     assert net.predict([[5e-324]]) == 5e-324
+
+
+def test_read_only_parameters_are_not_trained(net: Any, X: Array, Y: Array) -> None:
+    before = net.parameters.copy()
+    net.parameters.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        net.train(X, Y, epochs=1)
+    assert np.array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("arguments", [{"n_threads": 0}, {"callbacks": [3]}, {"epochs": -1}])
+def test_a_refused_run_leaves_the_optimizer_as_it_was(net: Any, X: Array, Y: Array, arguments: dict[str, Any]) -> None:
+    optimizer = Adam()
+    with pytest.raises((ValueError, TypeError)):
+        net.train(X, Y, optimizer=optimizer, **{"epochs": 1, **arguments})
+    assert optimizer.slots == []

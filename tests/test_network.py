@@ -124,8 +124,10 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"output_activation": 3}, TypeError, "output_activation must be a string"),
     ({"bias": 1}, TypeError, "bias must be True or False"),
     ({"init": "glorot"}, ValueError, "did you mean 'glorot_uniform'"),
-    ({"dtype": "float16"}, ValueError, "dtype must be 'float32' or 'float64', not 'float16'"),
+    ({"dtype": "float16"}, ValueError, "dtype must be 'float32' or 'float64' in this machine's byte order, not '<f2'"),
     ({"dtype": "nonsense"}, TypeError, "dtype must be"),
+    ({"dtype": None}, TypeError, "dtype must be"),
+    ({"dtype": ">f4"}, ValueError, "byte order, not '>f4'"),
     ({"random_state": -1}, ValueError, "random_state must be at least 0"),
     ({"random_state": "seed"}, TypeError, "random_state must be an integer"),
 ]

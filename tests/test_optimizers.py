@@ -128,3 +128,30 @@ def test_copies_carry_the_state(rule: str, duplicate: Any) -> None:
         net.train(X, Y, epochs=3, optimizer=o)
     assert np.array_equal(nets[0].parameters, nets[1].parameters)
     assert other.steps == 6
+
+
+def test_a_gradient_too_small_to_normalise_moves_nothing(backend: Any) -> None:
+    net = backend.from_parameters(np.ones((1, 1, 1), np.float32))
+    net.train([[1e-20]], [[3e-20]], epochs=1, optimizer=SGD(0.1, normalized=True))
+    assert net.weights[0][0, 0] == 1
+
+
+CHANGES: list[Any] = [
+    lambda o: setattr(o, "momentum", 0.9),
+    lambda o: setattr(o, "normalized", True),
+    lambda o: setattr(o, "steps", 100),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_callback_may_not_turn_the_rule_into_another(backend: Any, change: Any) -> None:
+    optimizer = SGD(0.1)
+
+    class Meddler:
+        def on_epoch_end(self, state: Any) -> None:
+            change(optimizer)
+
+    net = backend([2, 3, 1], random_state=0)
+    with pytest.raises(RuntimeError, match="a callback changed the optimizer's rule, steps or slots"):
+        net.train(np.ones((4, 2)), np.ones((4, 1)), epochs=3, optimizer=optimizer, callbacks=[Meddler()])
+    assert np.isfinite(net.predict(np.ones((1, 2)))).all()

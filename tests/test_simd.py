@@ -70,7 +70,8 @@ def test_find_nonfinite(simd: str) -> None:
 
 @pytest.mark.skipif(shutil.which("nm") is None, reason="nm is not installed")
 def test_objects_of_instruction_sets_export_their_table_alone() -> None:
-    objects = sorted(ROOT.glob("build/*/CMakeFiles/isa_*.dir/cpp/kernels/isa.cpp.o"))
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    objects = sorted(ROOT.glob(f"build/{python}-*/CMakeFiles/isa_*.dir/cpp/kernels/isa.cpp.o"))
     if not objects:
         pytest.skip("the package was not built in this tree")
     for path in objects:

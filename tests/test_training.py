@@ -291,6 +291,30 @@ def test_training_one_network_in_two_threads_is_refused(rng: np.random.Generator
     net.train(X, Y, epochs=1)
 
 
+INTERRUPTED_OTHERS = """
+import time
+import numpy as np
+import fastmlp
+net = fastmlp.Network([64, 256, 256, 1], random_state=0)
+X = np.random.default_rng(0).standard_normal((400_000, 64), np.float32)
+Y = np.zeros((len(X), 1), np.float32)
+print("ready", flush=True)
+try:
+    while True:
+        {call}
+except KeyboardInterrupt:
+    print(time.time(), flush=True)
+net.train(X[:9], Y[:9], epochs=1)
+print("usable", flush=True)
+"""
+CALLS = {
+    "validation": "net.train(X[:9], Y[:9], epochs=10**9, validation_data=(X, Y))",
+    "predict": "net.predict(X)",
+    "loss": "net.loss(X, Y)",
+    "gradients": "net.gradients(X, Y)",
+}
+
+
 INTERRUPTED = """
 import sys, time
 import numpy as np
@@ -321,6 +345,12 @@ print("usable", flush=True)
 def test_ctrl_c_returns_within_a_tenth_of_a_second(arguments: tuple[Any, ...]) -> None:
     # A busy machine may keep the process waiting: one quick answer of three shows what the code does.
     assert any(seconds_to_stop(INTERRUPTED.format(arguments=arguments)) < 0.1 for _ in range(3))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c_is_answered_everywhere(call: str) -> None:
+    assert any(seconds_to_stop(INTERRUPTED_OTHERS.format(call=CALLS[call])) < 0.1 for _ in range(3))
 
 
 def seconds_to_stop(script: str) -> float:

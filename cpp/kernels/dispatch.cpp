@@ -8,7 +8,8 @@ extern const Table table_baseline, table_v3, table_v4;
 
 int tables(Available (&list)[max_tables]) {
   __builtin_cpu_init();
-  // Exactly the features that the levels stand for: GCC 11 and Clang know no "x86-64-v3" here.
+  // The features of the levels that compilers know by name here; processors that have these have the
+  // small rest (lzcnt, movbe, f16c) too.
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                   __builtin_cpu_supports("bmi2");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -19,6 +19,8 @@ namespace {
 
 template <class T, class... S, class... E, class... U>
 constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
+  // Passes hand the activations on; where a derivative needs the net inputs, they would have to keep them.
+  static_assert(!(S::needs_z || ...));
   return {
       lanes<T>,
       tile_vectors * lanes<T>,

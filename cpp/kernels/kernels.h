@@ -90,7 +90,7 @@ struct Kernels {
   void (*multiply)(const Product<T>&);
   // A (rows, n) in place: a = s(z).
   void (*activate[Activations::size])(T* a, int64_t rows, int64_t n, int64_t stride);
-  // delta (rows, n) in place: delta *= s'(.), given the activation or, where needs_z, the net input.
+  // delta (rows, n) in place: delta *= s', given the activation.
   void (*differentiate[Activations::size])(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
   // losses[i] = weight[i] * loss of row i (the exact n columns); delta = scale * weight[i] * dloss/dY_hat.
   // weight may be null, for ones; delta may be null.

@@ -28,7 +28,7 @@ def choose(name: str | None) -> None:
         why = "this processor does not run it"
     else:
         near = difflib.get_close_matches(name.lower(), built, 1)
-        why = "this build has no such instruction set" + (f": did you mean {near[0]!r}?" if near else "")
+        why = "this build has no such instruction set" + (f" (did you mean {near[0]!r}?)" if near else "")
     raise ImportError(f"{VARIABLE}={name}: {why}; available are {', '.join(available)}")
 
 

@@ -285,9 +285,10 @@ class Network(Layers):
         ValueError, TypeError
             If an argument is wrong. The network is then as it was.
         RuntimeError
-            If another thread is training this network.
+            If this network is being trained already, or a callback gives the optimizer another rule.
         KeyboardInterrupt
-            On Ctrl-C, within a tenth of a second. The parameters are those of the last whole step.
+            On Ctrl-C, within a tenth of a second for networks of up to a few million parameters. The
+            parameters are those of the last whole step.
 
         Examples
         --------
@@ -312,10 +313,14 @@ class Network(Layers):
             _core.find_nonfinite,
         )
         threads = checks.threads(n_threads)
-        monitor = Monitor(self, task.epochs, callbacks, progress)
+        monitor = Monitor(self, task, callbacks, progress)
         if not self._training.acquire(blocking=False):
-            raise RuntimeError("this network is being trained by another thread: train a copy(), or wait for the other")
+            raise RuntimeError(
+                "this network is being trained by another thread, or by the run that this callback belongs to: "
+                "train a copy(), or wait"
+            )
         try:
+            task.optimizer.prepare(self.parameters)
             with monitor:
                 self._run(task, monitor, threads)
         finally:

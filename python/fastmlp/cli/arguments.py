@@ -64,8 +64,11 @@ def add_threads(command: argparse.ArgumentParser) -> None:
     )
 
 
-def check_output(path: str) -> None:
-    """Raise UserError if no file can be written there: before the work, not after it."""
+def check_output(path: str, *inputs: str) -> None:
+    """Raise UserError if no file can be written there, or one of the inputs would be lost: before the work."""
+    for source in inputs:
+        if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+            raise UserError(f"{path}: this is what is read from, and would be overwritten; name another --output")
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if os.path.isdir(target):

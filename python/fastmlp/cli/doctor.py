@@ -50,7 +50,7 @@ def _facts() -> None:
         "compiler": _core.compiler(),
         "instruction sets built": ", ".join(_core.simd_built()),
         "available": ", ".join(_core.simd_available()),
-        "in use": f"{_core.simd()} (FASTMLP_SIMD={os.environ.get('FASTMLP_SIMD', '')})",
+        "in use": _core.simd() + (f" (FASTMLP_SIMD={forced})" if (forced := os.environ.get("FASTMLP_SIMD")) else ""),
         "threads": f"{_core.n_threads()} may be used, of {os.cpu_count()} processors",
     }
     for name, fact in facts.items():

@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict, and write the CSV."""
     if args.output is not None:
-        arguments.check_output(args.output)
+        arguments.check_output(args.output, args.model, args.data)
     model = tabular.load(args.model)
     table = read_csv(args.data)
     raw = table.matrix(model.features)

@@ -24,6 +24,9 @@ from .tabular import Scaling, TabularModel, standardise
 # One output, and one column of targets, per class: more of them is a column of identifiers.
 MAX_CLASSES = 1000
 
+# What programs write for a value that is not there; --task classification takes them as names.
+MISSING = {"nan", "na", "n/a", "null", "none"}
+
 
 OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
     "adam": lambda learning_rate: Adam(learning_rate),
@@ -81,7 +84,7 @@ class Target:
 
 def run(args: argparse.Namespace) -> int:
     """Train, report and save."""
-    arguments.check_output(args.output)
+    arguments.check_output(args.output, args.data)
     table = read_csv(args.data)
     features = args.features or _all_features(table, args.target)
     if args.target in features:
@@ -161,6 +164,9 @@ def _target(table: Table, name: str, task: str) -> Target:
             row = next(i for i, cell in enumerate(cells) if not is_finite_number(cell))
             raise table.error(row, name, f"{cells[row]!r} is no number, as others are (--task classification takes it)")
         task = "regression" if n_numbers else "classification"
+        missing = [row for row, cell in enumerate(cells) if cell.strip().lower() in MISSING]
+        if missing:
+            raise table.error(missing[0], name, f"{cells[missing[0]]!r} stands for a missing value")
     if task == "regression":
         return Target(table.numbers(name), [])
     classes = sorted(set(cells))

@@ -15,6 +15,8 @@ from .arrays import Array
 
 T = TypeVar("T")
 
+MAX_THREADS = 1024
+
 # The most elements an array may have: a signed 64-bit count of bytes, with room for padding.
 MAX_ELEMENTS = 2**59
 
@@ -30,8 +32,8 @@ def find(name: object, known: Mapping[str, T], what: str) -> T:
     raise ValueError(f"unknown {what} {name!r}: {hint}known are {', '.join(known)}")
 
 
-def integer(value: object, name: str, low: int) -> int:
-    """Return ``value`` as an int of at least ``low``."""
+def integer(value: object, name: str, low: int, high: int = 2**63 - 1) -> int:
+    """Return ``value`` as an int in [low, high]."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not {value!r}")
     try:
@@ -40,6 +42,8 @@ def integer(value: object, name: str, low: int) -> int:
         raise TypeError(f"{name} must be an integer, not {value!r}") from None
     if number < low:
         raise ValueError(f"{name} must be at least {low}, not {number}")
+    if number > high:
+        raise ValueError(f"{name} must be at most {high}, not {number}")
     return number
 
 
@@ -52,7 +56,7 @@ def flag(value: object, name: str) -> bool:
 
 def threads(n_threads: int | None) -> int:
     """Return the number of threads asked for, or 0 for as many as may be used."""
-    return 0 if n_threads is None else integer(n_threads, "n_threads", 1)
+    return 0 if n_threads is None else integer(n_threads, "n_threads", 1, MAX_THREADS)
 
 
 def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
@@ -70,12 +74,14 @@ def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
 def dtype(value: npt.DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype."""
     try:
-        checked: np.dtype[Any] = np.dtype(value)
+        checked: np.dtype[Any] | None = None if value is None else np.dtype(value)
     except TypeError:
-        raise TypeError(f"dtype must be 'float32' or 'float64', not {value!r}") from None
+        checked = None
+    if checked is None:
+        raise TypeError(f"dtype must be 'float32' or 'float64', not {value!r}")
     if checked not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be 'float32' or 'float64', not {checked.name!r}")
-    return np.dtype(checked.type)
+        raise ValueError(f"dtype must be 'float32' or 'float64' in this machine's byte order, not {checked.str!r}")
+    return checked
 
 
 def activation_names(
@@ -99,7 +105,7 @@ def generator(random_state: object) -> np.random.Generator:
     """Return the generator that ``random_state`` (None, an int or a Generator) stands for."""
     if random_state is None or isinstance(random_state, np.random.Generator):
         return np.random.default_rng(random_state)
-    return np.random.default_rng(integer(random_state, "random_state", 0))
+    return np.random.default_rng(integer(random_state, "random_state", 0, 2**128 - 1))
 
 
 def find_nonfinite(a: Array) -> int:
@@ -125,7 +131,12 @@ def matrix(
     ValueError
         If its shape is another, or an element is NaN, infinite or too large for ``dtype``.
     """
-    a = np.asarray(data)
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill in or drop what is masked first")
+    try:
+        a = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array of numbers: {error}") from None
     if a.dtype != dtype and a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, and its dtype is {a.dtype}: convert it first")
     if a.ndim != 2 or a.shape[1] != n_columns:
@@ -154,16 +165,16 @@ def targets(
     n_columns: int,
     n_rows: int,
     nonfinite: Callable[[Array], int] = find_nonfinite,
+    X_name: str = "X",
 ) -> Array:
     """Return targets as ``matrix`` does, of n_rows rows; a flat array is one output's column."""
-    a = np.asarray(data)
-    if a.ndim == 1 and n_columns == 1:
-        a = a.reshape(-1, 1)
-    checked = matrix(a, name, dtype, n_columns, f"a network of {n_columns} output(s)", nonfinite)
+    if n_columns == 1 and isinstance(data, (np.ndarray, list, tuple)) and np.ndim(data) == 1:
+        data = np.reshape(data, (-1, 1))
+    checked = matrix(data, name, dtype, n_columns, f"a network of {n_columns} output(s)", nonfinite)
     if len(checked) != n_rows:
-        raise ValueError(f"{name} has {len(checked)} rows, and X has {n_rows}")
+        raise ValueError(f"{name} has {len(checked)} rows, and {X_name} has {n_rows}")
     if n_rows == 0:
-        raise ValueError(f"X and {name} have no rows: there is nothing to compute a loss of")
+        raise ValueError(f"{X_name} and {name} have no rows: there is nothing to compute a loss of")
     return checked
 
 
@@ -193,6 +204,10 @@ def number(value: object, name: str, low: float, high: float, *, open_low: bool 
     """Return ``value`` as a float in [low, high), or in (low, high) with open_low."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    if not (low < value < high if open_low else low <= value < high):
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large") from None
+    if not (low < number < high if open_low else low <= number < high):
         raise ValueError(f"{name} must lie in {'(' if open_low else '['}{low}, {high}), not {value!r}")
-    return float(value)
+    return number

@@ -207,6 +207,8 @@ class Layers:
     def __setstate__(self, state: dict[str, Any]) -> None:
         parameters = state["parameters"]
         self._lay_out(state["layer_sizes"], state["activations"], state["bias"], parameters.dtype)
+        if parameters.shape != self._parameters.shape:
+            raise ValueError(f"{parameters.size} parameters do not fit layers of {self._parameters.size}")
         self._parameters[:] = parameters
 
     def __repr__(self) -> str:

@@ -129,7 +129,9 @@ class Network(Layers):
         task = check_task(
             self, X, Y, epochs, batch_size, optimizer, loss, shuffle, sample_weight, validation_data, random_state
         )
-        with Monitor(self, task.epochs, callbacks, progress) as monitor:
+        monitor = Monitor(self, task, callbacks, progress)
+        task.optimizer.prepare(self.parameters)
+        with monitor:
             for _ in range(task.epochs):
                 J = 0.0
                 for rows in batches(len(task.X), task.batch_size, task.rng):

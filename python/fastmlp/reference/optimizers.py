@@ -75,6 +75,10 @@ class Optimizer(ABC):
         while len(self.slots) < len(names):
             self.slots.append(aligned_zeros(parameters.size, parameters.dtype))
 
+    def identity(self) -> tuple[object, ...]:
+        """Return what stays the same while a run lasts."""
+        return self.rule, self.normalizes, self.steps, tuple(map(id, self.slots))
+
     def reset(self) -> None:
         """Forget the state: the next ``train`` starts the rule afresh."""
         self.steps = 0
@@ -84,7 +88,9 @@ class Optimizer(ABC):
         """Move the parameters, in place, by one step of the rule."""
         if self.normalizes:
             norm = math.sqrt(float(np.square(gradient, dtype=np.float64).sum()))
-            gradient = gradient * parameters.dtype.type(1 / norm if norm > 0 else 0)
+            # A gradient so small that dividing by its norm overflows counts as none.
+            scale = 1 / norm if norm > 1 / float(np.finfo(parameters.dtype).max) else 0
+            gradient = gradient * parameters.dtype.type(scale)
         self.steps += 1
         self.step(parameters, gradient)
 
@@ -228,6 +234,12 @@ class Adam(Optimizer):
         checks.number(self.beta_1, "beta_1", 0, 1)
         checks.number(self.beta_2, "beta_2", 0, 1)
         checks.number(self.epsilon, "epsilon", 0, math.inf, open_low=True)
+
+    def prepare(self, parameters: Array) -> None:
+        if self.epsilon < 1e3 * float(np.finfo(parameters.dtype).tiny):
+            dtype = parameters.dtype.name
+            raise ValueError(f"epsilon={self.epsilon!r} is too small for {dtype}: it would round to zero")
+        super().prepare(parameters)
 
     @property
     def rule(self) -> str:

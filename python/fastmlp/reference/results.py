@@ -35,7 +35,8 @@ class Trace:
     Attributes
     ----------
     Z, A : list of ndarray, shapes (n, n_l)
-        Net inputs and activations. A[0] is X, A[L] is Y_hat; Z[0] is None.
+        Net inputs and activations. A[0] is X (the very array, where it needed no conversion), A[L] is
+        Y_hat; Z[0] is None.
     J : float or None
         Mean loss; None without Y, like all that follows.
     delta : list of ndarray, shapes (n, n_l)

@@ -105,7 +105,8 @@ def check_task(
     draws = checks.flag(shuffle, "shuffle") and size < len(X)
     rng = checks.generator(random_state) if draws or random_state is not None else None
     optimizer.check()
-    optimizer.prepare(net.parameters)
+    if not net.parameters.flags.writeable:
+        raise ValueError("the network's parameters were made read-only: they cannot be trained")
     return Task(X, Y, weight, validation, n_epochs, size, loss, optimizer, rng if draws else None)
 
 
@@ -120,7 +121,7 @@ def check_samples(
     """Return inputs, targets and weights (scaled to a mean of 1, or None) in the network's dtype."""
     n_in, n_out = net.layer_sizes[0], net.layer_sizes[-1]
     X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
-    Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite)
+    Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite, names[0])
     weight = checks.weights_of_samples(sample_weight, len(X))
     return X, Y, None if weight is None else weight.astype(net.dtype)
 
@@ -156,13 +157,16 @@ class Monitor:
     Use it as a context: leaving it closes the run, whatever ended it.
     """
 
-    def __init__(self, net: Layers, epochs: int, callbacks: Iterable[Any], progress: bool) -> None:
-        self.history = History(stop_reason=f"all {epochs} epochs done")
+    def __init__(self, net: Layers, task: Task, callbacks: Iterable[Any], progress: bool) -> None:
+        self.history = History(stop_reason=f"all {task.epochs} epochs done")
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {callbacks!r}")
         self.callbacks = list(callbacks)
+        self._optimizer = task.optimizer
         for callback in self.callbacks:
             if not any(callable(getattr(callback, event, None)) for event in EVENTS):
                 raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
-        self._state = State(net, 0, epochs, self.history)
+        self._state = State(net, 0, task.epochs, self.history)
         self._line = ProgressLine() if checks.flag(progress, "progress") else None
         self._start = time.perf_counter()
 
@@ -189,7 +193,15 @@ class Monitor:
         self.history.seconds = time.perf_counter() - self._start
         if self._line:
             self._line.show(self._state.epoch, self._state.epochs, self.history)
-        if stops := self._tell("on_epoch_end"):
+        before = self._optimizer.identity()
+        stops = self._tell("on_epoch_end")
+        if self._optimizer.identity() != before:
+            raise RuntimeError(
+                "a callback changed the optimizer's rule, steps or slots; during a run it may change its numbers, "
+                "such as the learning rate, and what is in the slots"
+            )
+        self._optimizer.check()
+        if stops:
             self.history.stop_reason = f"{stops[0]} asked to stop after epoch {self._state.epoch}"
         return bool(stops)
 
