@@ -332,3 +332,24 @@ def test_ctrl_c_saves_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
         timer.cancel()
     assert capsys.readouterr().err == "fastmlp: stopped; the network as it stands is in model.safetensors\n"
     assert code("predict", "model.safetensors", "t.csv") == 0
+
+
+def test_an_output_that_would_overwrite_an_input_is_refused(
+    regression: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path("data.csv").read_bytes()
+    assert code("train", "data.csv", "--target", "y", *QUICK, "--output", "data.csv") == 2
+    assert "would be overwritten" in capsys.readouterr().err
+    assert Path("data.csv").read_bytes() == before
+    assert code("train", "data.csv", "--target", "y", *QUICK, "--output", "m.safetensors") == 0
+    model = Path("m.safetensors").read_bytes()
+    assert code("predict", "m.safetensors", "data.csv", "--output", "m.safetensors") == 2
+    assert Path("m.safetensors").read_bytes() == model
+
+
+def test_a_missing_value_among_classes_is_no_class(capsys: pytest.CaptureFixture[str]) -> None:
+    write("data.csv", ["x", "y"], [[1, "lo"], [2, "hi"], [3, "nan"], [4, "lo"]])
+    assert code("train", "data.csv", "--target", "y", *QUICK) == 2
+    error = capsys.readouterr().err
+    assert "line 4" in error
+    assert "missing value" in error
