@@ -156,7 +156,7 @@ def test_random_files_are_no_models(path: Path) -> None:
         ({"layer_sizes": [1, True, 1]}, "must be an integer"),
         ({"layer_sizes": None}, "must be a sequence"),
         ({"layer_sizes": "121"}, "must be a sequence"),
-        ({"layer_sizes": [10**30, 10**30, 1]}, "more than any memory holds"),
+        ({"layer_sizes": [10**30, 10**30, 1]}, "must be at most"),
         ({"layer_sizes": [10**5, 10**5, 1]}, "need 40000800004"),
         ({"layer_sizes": [2, 1, 1]}, "need 20"),
         ({"bias": False}, "need 16"),
