@@ -95,10 +95,10 @@ def sklearn_round(work: Workload, threads: int) -> Round:
 
     from sklearn.neural_network import MLPRegressor
 
-    warnings.filterwarnings("ignore", category=Warning, module="sklearn")
+    warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
     X, Y = samples(work)
     model = MLPRegressor(
-        work.sizes[1:-1],
+        hidden_layer_sizes=work.sizes[1:-1],
         activation=work.activation,
         solver=work.rule,
         alpha=0,
@@ -247,8 +247,9 @@ def draw(table: dict[str, dict[str, float]], threads: int, path: str) -> None:
         axes.bar(places, [ratio - 1 for ratio in ratios], 0.2, bottom=1, color=colours[peer], label=peer)
     axes.axhline(1, color="black", linewidth=1)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}x")
     axes.set_xticks(range(len(table)), [f"{name}\n{'-'.join(map(str, short(name)))}" for name in table], fontsize=7)
-    axes.set_ylabel("time of a training step\nrelative to fastmlp's (1: as fast)")
+    axes.set_ylabel("time of a training step\nrelative to fastmlp's")
     axes.set_title(f"float32, {threads} thread(s); above the line fastmlp is faster", fontsize=10)
     axes.legend(ncols=len(others), fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
@@ -258,7 +259,7 @@ def draw(table: dict[str, dict[str, float]], threads: int, path: str) -> None:
 def short(name: str) -> tuple[object, ...]:
     """Return the sizes with repeated hidden layers written as 5x300."""
     first, *hidden, last = WORKLOADS[name].sizes
-    if len(hidden) > 2 and len(set(hidden)) == 1:
+    if len(hidden) > 1 and len(set(hidden)) == 1:
         return first, f"{len(hidden)}x{hidden[0]}", last
     return first, *hidden, last
 
