@@ -39,8 +39,10 @@ class RowSteps : public BatchSteps<T> {
   }
 
   void write() override {
-    packing_.unpack(packed_.data(), run_.parameters);
-    for (int i = 0; i < n_slots_; i++) packing_.unpack(slots_[i], task_.slots[i]);
+    for_each_item(team_.share(double(packing_.size())), [&](const Item& item, int) {
+      unpack(item, packed_.data(), run_.parameters);
+      for (int i = 0; i < n_slots_; i++) unpack(item, slots_[i], task_.slots[i]);
+    });
   }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
@@ -67,6 +69,14 @@ class RowSteps : public BatchSteps<T> {
     size_t l;
     int64_t column, width, first, rows, offset;
   };
+
+  void unpack(const Item& item, const T* packed, T* flat) const {
+    const Layer& layer = net_.layers[item.l];
+    const int64_t columns = std::min(item.width, layer.n_out - item.column);
+    for (int64_t i = 0; i < item.rows; i++)
+      std::copy_n(packed + item.offset + i * item.width, columns,
+                  flat + layer.start + (item.first + i) * layer.n_out + item.column);
+  }
 
   void add_items(size_t l) {
     const Layer& layer = net_.layers[l];

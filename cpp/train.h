@@ -31,7 +31,7 @@ struct Progress {
   std::vector<double> loss, validation_loss;  // of each epoch done
 };
 
-// Called on the caller's thread, at each epoch's end if asked for and every 20 ms or so otherwise; false ends
+// Called on the caller's thread, at each epoch's end if asked for and every 10 ms or so otherwise; false ends
 // the run. Where `whole` is true the parameters and slots are those of the last step, and may be changed.
 using Report = std::function<bool(const Progress&, bool whole)>;
 

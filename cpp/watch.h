@@ -20,7 +20,7 @@ class Watch {
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr double look_every = 1e6;  // 20 us to 1 ms
-  static constexpr std::chrono::milliseconds report_every{20};
+  static constexpr std::chrono::milliseconds report_every{10};
   double done_ = 0;
   Clock::time_point next_ = Clock::now() + report_every;
 };
