@@ -10,6 +10,11 @@ namespace fastmlp {
 
 namespace {
 
+template <class T>
+void copy_row(const Matrix<T>& from, int64_t row, int64_t n, T* to) {
+  std::copy_n(from.data + row * from.stride, n, to);
+}
+
 // Fewer rows than these read the parameters where they lie; packing them first would cost more.
 constexpr int64_t rows_worth_packing = 64;
 
@@ -103,9 +108,8 @@ void predict_small(const Network& net, const T* parameters, const T* X, int64_t 
     k.multiply({n,
                 layer.n_out,
                 layer.rows,
-                a,
-                stride,
-                1,
+                {a, stride, 0},
+                false,
                 {parameters + layer.start, layer.n_out, 0},
                 {next, stride, 0},
                 false});
@@ -150,7 +154,7 @@ void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* 
                       passes.load({X, nullptr, nullptr, n}, nullptr, start, 0, rows);
                       passes.forward(weights.W, 0, rows);
                       for (int64_t i = 0; i < rows; i++)
-                        std::copy_n(ws.A[L] + i * ws.stride[L], net.n_out(), Y_hat + (start + i) * net.n_out());
+                        copy_row(ws.A[L], i, net.n_out(), Y_hat + (start + i) * net.n_out());
                     });
 }
 
@@ -225,10 +229,10 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
     for (int64_t i = 0; i < rows; i++) {
       J += ws.losses[i];
       for (size_t l = 0; l < net.layers.size(); l++) {
-        const int64_t n = net.layers[l].n_out, from = i * ws.stride[l + 1], to = (start + i) * n;
-        std::copy_n(ws.Z[l + 1] + from, n, Z[l] + to);
-        std::copy_n(ws.A[l + 1] + from, n, A[l] + to);
-        if (samples.Y) std::copy_n(ws.delta[l + 1] + from, n, delta[l] + to);
+        const int64_t n = net.layers[l].n_out, to = (start + i) * n;
+        copy_row(ws.Z[l + 1], i, n, Z[l] + to);
+        copy_row(ws.A[l + 1], i, n, A[l] + to);
+        if (samples.Y) copy_row(ws.delta[l + 1], i, n, delta[l] + to);
       }
     }
   }

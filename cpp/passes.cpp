@@ -4,12 +4,38 @@
 
 namespace fastmlp {
 
+namespace {
+
+// Rows first.. of x, which has no panels.
+template <class T>
+Matrix<T> rows_of(const Matrix<T>& x, int64_t first) {
+  return {x.data + first * x.stride, x.stride, 0};
+}
+
+template <class T>
+Matrix<const T> read_only(const Matrix<T>& x) {
+  return {x.data, x.stride, x.panel_rows};
+}
+
+// Rows first.. of `to`, in panels, are those of `from`.
+template <class T>
+void lay_in_panels(const Matrix<T>& from, const Matrix<T>& to, int64_t columns, int64_t first, int64_t n) {
+  for (int64_t j = 0; j < columns; j += to.stride) {
+    const int64_t width = std::min(to.stride, columns - j);
+    const T* row = from.data + first * from.stride + j;
+    T* copy = to.data + j * to.panel_rows + first * to.stride;
+    for (int64_t i = 0; i < n; i++, row += from.stride, copy += to.stride) std::copy_n(row, width, copy);
+  }
+}
+
+}  // namespace
+
 template <class T>
 void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const {
   const int64_t n_in = net.n_in(), n_out = net.n_out();
   for (int64_t i = first; i < first + n; i++) {
     const int64_t row = order ? order[start + i] : start + i;
-    T* x = ws.A[0] + i * ws.stride[0];
+    T* x = rows_of(ws.A[0], i).data;
     std::copy_n(samples.X + row * n_in, n_in, x);
     x[n_in] = 1;
     if (samples.Y) std::copy_n(samples.Y + row * n_out, n_out, ws.Y + i * n_out);
@@ -21,13 +47,11 @@ template <class T>
 void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const {
   for (size_t l = 0; l < net.layers.size(); l++) {
     const Layer& layer = net.layers[l];
-    const int64_t stride = ws.stride[l + 1];
-    T* a = ws.A[l + 1] + first * stride;
-    kernels.multiply(
-        {n, layer.n_out, layer.rows, ws.A[l] + first * ws.stride[l], ws.stride[l], 1, W[l], {a, stride, 0}, false});
-    if (ws.Z[l + 1]) std::copy_n(a, n * stride, ws.Z[l + 1] + first * stride);
-    kernels.activate[layer.activation](a, n, layer.n_out, stride);
-    for (int64_t i = 0; i < n; i++) a[i * stride + layer.n_out] = 1;
+    const Matrix<T> a = rows_of(ws.A[l + 1], first);
+    kernels.multiply({n, layer.n_out, layer.rows, read_only(rows_of(ws.A[l], first)), false, W[l], a, false});
+    if (ws.Z[l + 1].data) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
+    kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride);
+    for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
   }
 }
 
@@ -35,36 +59,34 @@ template <class T>
 void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
                          int64_t n) const {
   const size_t L = net.layers.size();
-  const bool differentiates = scale != 0;
-  kernels.loss[loss](ws.A[L] + first * ws.stride[L], ws.stride[L], ws.Y + first * net.n_out(),
-                     weighted ? ws.weight + first : nullptr, scale,
-                     differentiates ? ws.delta[L] + first * ws.stride[L] : nullptr, ws.losses + first, n, net.n_out());
-  if (!differentiates) return;
+  const Matrix<T> Y_hat = rows_of(ws.A[L], first);
+  kernels.loss[loss](Y_hat.data, Y_hat.stride, ws.Y + first * net.n_out(), weighted ? ws.weight + first : nullptr,
+                     scale, scale != 0 ? rows_of(ws.delta[L], first).data : nullptr, ws.losses + first, n, net.n_out());
+  if (scale == 0) return;
   for (size_t l = L; l > 0; l--) {
     const Layer& layer = net.layers[l - 1];
-    const int64_t stride = ws.stride[l];
-    T* delta = ws.delta[l] + first * stride;
-    if (l < L) {
-      const Layer& next = net.layers[l];
-      kernels.multiply({n,
-                        next.n_in,
-                        next.n_out,
-                        ws.delta[l + 1] + first * ws.stride[l + 1],
-                        ws.stride[l + 1],
-                        1,
-                        WT[l],
-                        {delta, stride, 0},
-                        false});
-    }
-    kernels.differentiate[layer.activation](delta, ws.A[l] + first * stride, n, layer.n_out, stride);
+    const Matrix<T> delta = rows_of(ws.delta[l], first);
+    if (l < L)
+      kernels.multiply({n, layer.n_out, net.layers[l].n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
+                        delta, false});
+    kernels.differentiate[layer.activation](delta.data, rows_of(ws.A[l], first).data, n, layer.n_out, delta.stride);
+  }
+  for (size_t l = 0; l <= L; l++) {
+    const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
+    if (ws.A_in_panels[l].data) lay_in_panels(ws.A[l], ws.A_in_panels[l], columns + 1, first, n);
+    if (ws.delta_in_panels[l].data) lay_in_panels(ws.delta[l], ws.delta_in_panels[l], columns, first, n);
   }
 }
 
 template <class T>
 void Passes<T>::gradient(size_t l, int64_t column, int64_t width, int64_t first, int64_t rows, int64_t n,
                          bool accumulate, T* dW) const {
-  const Matrix<const T> delta{ws.delta[l + 1] + column, ws.stride[l + 1], 0};
-  kernels.multiply({rows, width, n, ws.A[l] + first, 1, ws.stride[l], delta, {dW, width, 0}, accumulate});
+  const bool panels = ws.A_in_panels[l].data, delta_panels = ws.delta_in_panels[l + 1].data;
+  Matrix<const T> A = read_only(panels ? ws.A_in_panels[l] : ws.A[l]);
+  Matrix<const T> delta = read_only(delta_panels ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
+  A.data += first * (panels ? A.panel_rows : 1);
+  delta.data += column * (delta_panels ? delta.panel_rows : 1);
+  kernels.multiply({rows, width, n, A, true, {delta.data, delta.stride, 0}, {dW, width, 0}, accumulate});
 }
 
 template <class T>

@@ -24,8 +24,8 @@ struct Passes {
   void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
                 int64_t n) const;
 
-  // Columns column.. and rows first.. of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples, for
-  // layer l from 0. dW has rows of `width`, whole vectors.
+  // Columns column.. and rows first.. (multiples of a panel's width) of [dW; db] = [A[l-1] 1].T @ delta[l] over n
+  // rows of samples, for layer l from 0. dW has rows of `width`, whole vectors.
   void gradient(size_t l, int64_t column, int64_t width, int64_t first, int64_t rows, int64_t n, bool accumulate,
                 T* dW) const;
 };

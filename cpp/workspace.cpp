@@ -16,6 +16,9 @@ constexpr size_t cache_line = 64, huge_page = 2 << 20;
 // rows the products lose more than the cache gains.
 constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
 
+// Columns that a product with A.T may find in plain rows.
+constexpr int64_t widest_plain = 96;
+
 // Rows a power of two apart fall into the same few sets of the first-level cache.
 template <class T>
 int64_t row_stride(int64_t n, int64_t lanes) {
@@ -100,11 +103,18 @@ template <class T>
 Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep) : rows(rows) {
   const auto allocate = [&](int64_t n) { return buffers_.emplace_back(n).data(); };
   for (size_t l = 0; l <= net.layers.size(); l++) {
-    const int64_t n = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
-    stride.push_back(row_stride<T>(n + 1, kernels.lanes));
-    A.push_back(allocate(rows * stride[l]));
-    Z.push_back(l > 0 && keep == everything ? allocate(rows * stride[l]) : nullptr);
-    delta.push_back(l > 0 && keep >= backward ? allocate(rows * stride[l]) : nullptr);
+    const int64_t columns = (l == 0 ? net.n_in() : net.layers[l - 1].n_out) + 1;
+    const int64_t stride = row_stride<T>(columns, kernels.lanes);
+    const auto plain = [&](bool kept) { return Matrix<T>{kept ? allocate(rows * stride) : nullptr, stride, 0}; };
+    const auto in_panels = [&](bool kept) {
+      T* data = kept && columns > widest_plain ? allocate(round_up(columns, kernels.panel) * rows) : nullptr;
+      return Matrix<T>{data, kernels.panel, rows};
+    };
+    A.push_back(plain(true));
+    Z.push_back(plain(l > 0 && keep == everything));
+    delta.push_back(plain(l > 0 && keep >= backward));
+    A_in_panels.push_back(in_panels(l < net.layers.size() && keep >= backward));
+    delta_in_panels.push_back(in_panels(l > 0 && keep >= backward));
   }
   Y = allocate(rows * net.n_out());
   weight = allocate(rows);

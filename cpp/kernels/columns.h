@@ -125,9 +125,8 @@ double column_pass(const ColumnPass<T>& p) {
     multiply<T>({layer.n_out,
                  columns,
                  layer.rows,
-                 layer.W,
-                 1,
-                 layer.n_out,
+                 {layer.W, layer.n_out, 0},
+                 true,
                  {inputs, columns, 0},
                  {layer.A, columns, 0},
                  false});
@@ -142,9 +141,8 @@ double column_pass(const ColumnPass<T>& p) {
       multiply<T>({layer.n_out,
                    columns,
                    next.n_out,
-                   next.W,
-                   next.n_out,
-                   1,
+                   {next.W, next.n_out, 0},
+                   false,
                    {next.delta, columns, 0},
                    {layer.delta, columns, 0},
                    false});

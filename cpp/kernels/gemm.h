@@ -32,7 +32,7 @@ struct Tile {
 };
 
 template <int MR, int NV, class T>
-inline void multiply_tile(const Tile<T>& t) {
+inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   constexpr int64_t L = lanes<T>;
   Vector<T> sum[MR][NV];
 #pragma GCC unroll 16
@@ -60,7 +60,7 @@ inline void multiply_tile(const Tile<T>& t) {
 }
 
 template <int MR, int NV, class T>
-void multiply_rows(int64_t rows, const Tile<T>& t) {
+inline __attribute__((always_inline)) void multiply_rows(int64_t rows, const Tile<T>& t) {
   if constexpr (MR > 1) {
     if (rows < MR) return multiply_rows<MR - 1, NV>(rows, t);
   }
@@ -69,7 +69,7 @@ void multiply_rows(int64_t rows, const Tile<T>& t) {
 
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
 template <int NV, class T>
-void multiply_panel(int64_t m, Tile<T> t) {
+inline __attribute__((always_inline)) void multiply_panel(int64_t m, Tile<T> t) {
   const int64_t blocks = (m + tile_rows - 1) / tile_rows;
   for (int64_t block = 0, done = 0; block < blocks; block++) {
     int64_t rows = (m - done) / (blocks - block);
@@ -84,21 +84,38 @@ void multiply_panel(int64_t m, Tile<T> t) {
 template <class T>
 inline T* columns(const Matrix<T>& x, int64_t j, int64_t width, int64_t& stride) {
   stride = x.stride ? x.stride : width;
-  return x.stride ? x.data + j : x.data + j * x.panel_rows;
+  return x.data + j * (x.panel_rows ? x.panel_rows : 1);
+}
+
+// The rows of C, which where A is transposed and in panels are those of one panel after the other.
+template <int NV, class T>
+inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p, Tile<T> t) {
+  const int64_t rows = p.a.panel_rows ? p.a.stride : p.m;
+  const T* a = t.a;
+  T* c = t.c;
+  for (int64_t i = 0; i < p.m; i += rows) {
+    t.a = a + i * p.a.panel_rows;
+    t.c = c + i * t.c_row;
+    multiply_panel<NV>(p.m - i < rows ? p.m - i : rows, t);
+  }
 }
 
 template <class T>
 void multiply(const Product<T>& p) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate};
+  if (p.transposed) {
+    t.a_row = 1;
+    t.a_column = p.a.stride;
+  }
   for (int64_t j = 0; j < p.n; j += panel) {
     const int64_t width = p.n - j > L ? panel : L;
-    Tile<T> t{p.k, p.a, p.a_row, p.a_column, nullptr, 0, nullptr, 0, p.accumulate};
     t.b = columns(p.b, j, width, t.b_row);
     t.c = columns(p.c, j, width, t.c_row);
     if (width == panel)
-      multiply_panel<tile_vectors>(p.m, t);
+      multiply_columns<tile_vectors>(p, t);
     else
-      multiply_panel<1>(p.m, t);
+      multiply_columns<1>(p, t);
   }
 }
 

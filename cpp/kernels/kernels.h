@@ -15,23 +15,22 @@
 
 namespace fastmlp {
 
-// A row-major matrix, or one packed in panels: cut into panels of `panel` columns (the last one
-// narrower, but whole vectors), one after the other, each row-major by itself. A kernel then reads
-// one contiguous stream, whatever the width.
+// A matrix. Row-major, its rows `stride` apart; or cut into panels of a few columns, each of them a row-major
+// matrix of panel_rows rows by itself, so that what a product reads is one contiguous stream, whatever the width.
 template <class T>
 struct Matrix {
   T* data;
-  int64_t stride;      // between rows; 0 where packed
-  int64_t panel_rows;  // rows of a panel, where packed
+  int64_t stride;      // between rows; 0 where each panel is as wide as its columns, in whole vectors
+  int64_t panel_rows;  // between panels; 0 where there are none
 };
 
-// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). Element (i, p) of A is
-// a[i * a_row + p * a_column], so a transposed A costs nothing.
+// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing; only then it
+// may be in panels, which have a stride.
 template <class T>
 struct Product {
   int64_t m, n, k;
-  const T* a;
-  int64_t a_row, a_column;
+  Matrix<const T> a;
+  bool transposed;
   Matrix<const T> b;
   Matrix<T> c;
   bool accumulate;
