@@ -330,23 +330,22 @@ class Network(Layers):
     def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
         """Run the compiled loop, which comes back to ``report`` now and then."""
         optimizer = task.optimizer
-        hyperparameters = optimizer.hyperparameters()
         seen, steps_before = _core.Progress(), optimizer.steps
         X_validation, Y_validation = task.validation or (None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
         bits = task.rng.bit_generator if task.rng else None
-        lock = bits.lock if bits else nullcontext()
 
-        def report(whole: bool) -> bool:
+        def deliver() -> bool:
+            losses, validation_losses = seen.take()
+            return bool(losses) and monitor.add(losses, validation_losses)
+
+        def report() -> list[float] | None:
             with _released(bits and bits.lock):
                 optimizer.steps = steps_before + seen.steps
-                stops = _deliver(seen, monitor)
-                if whole:
-                    hyperparameters[:] = optimizer.hyperparameters()
-                return not stops
+                return None if deliver() else optimizer.hyperparameters()
 
         try:
-            with lock:
+            with bits.lock if bits else nullcontext():
                 self._core.train(
                     task.X,
                     task.Y,
@@ -360,7 +359,7 @@ class Network(Layers):
                     optimizer.rule,
                     optimizer.normalizes,
                     optimizer.slots,
-                    hyperparameters,
+                    optimizer.hyperparameters(),
                     steps_before,
                     n_threads,
                     bool(monitor.callbacks),
@@ -369,7 +368,10 @@ class Network(Layers):
                 )
         finally:
             optimizer.steps = steps_before + seen.steps
-        _deliver(seen, monitor)
+        deliver()
+
+    def _can_read(self, X: object, Y: object) -> bool:
+        return self._core.can_read(X, Y)
 
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self._sizes[0]
@@ -386,11 +388,3 @@ def _released(lock: Any) -> Iterator[None]:
     finally:
         if lock:
             lock.acquire()
-
-
-def _deliver(seen: _core.Progress, monitor: Monitor) -> bool:
-    """Hand new epochs to the monitor, if there are any; return whether a callback asks to stop."""
-    losses, validation = seen.take()
-    for i, J in enumerate(losses):
-        monitor.add(J, validation[i] if validation else None)
-    return monitor.epoch_end() if losses else False

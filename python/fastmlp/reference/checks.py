@@ -34,6 +34,8 @@ def find(name: object, known: Mapping[str, T], what: str) -> T:
 
 def integer(value: object, name: str, low: int, high: int = 2**63 - 1) -> int:
     """Return ``value`` as an int in [low, high]."""
+    if type(value) is int and low <= value <= high:
+        return value
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, not {value!r}")
     try:
@@ -49,6 +51,8 @@ def integer(value: object, name: str, low: int, high: int = 2**63 - 1) -> int:
 
 def flag(value: object, name: str) -> bool:
     """Return ``value`` as a bool."""
+    if value is True or value is False:
+        return value
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
@@ -202,6 +206,8 @@ def weights_of_samples(data: npt.ArrayLike | None, n_rows: int) -> Array | None:
 
 def number(value: object, name: str, low: float, high: float, *, open_low: bool = False) -> float:
     """Return ``value`` as a float in [low, high), or in (low, high) with open_low."""
+    if type(value) is float and low < value < high:
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:

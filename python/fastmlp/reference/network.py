@@ -139,9 +139,8 @@ class Network(Layers):
                     step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], loss, weight)
                     task.optimizer.update(self.parameters, self._flat(step))
                     J += step.J * len(step.A[0])
-                validation = self.loss(*task.validation, loss) if task.validation else None
-                monitor.add(J / len(task.X), validation)
-                if monitor.epoch_end():
+                validation = [self.loss(*task.validation, loss)] if task.validation else []
+                if monitor.add([J / len(task.X)], validation):
                     break
         return monitor.history
 

@@ -52,10 +52,9 @@ class Optimizer(ABC):
     def check(self) -> None:
         """Raise ValueError or TypeError if a hyperparameter is outside its range."""
 
-    def hyperparameters(self) -> Array:
-        """Return the hyperparameters of the rule as float64, in the order of their names."""
-        self.check()
-        return np.array([getattr(self, name) for name in self.HYPERPARAMETERS], np.float64)
+    def hyperparameters(self) -> list[float]:
+        """Return the hyperparameters of the rule, in the order of their names."""
+        return [getattr(self, name) for name in self.HYPERPARAMETERS]
 
     def prepare(self, parameters: Array) -> None:
         """Make the slots for these parameters, or check that the slots held are theirs.

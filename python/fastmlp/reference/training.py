@@ -119,6 +119,8 @@ def check_samples(
     names: tuple[str, str] = ("X", "Y"),
 ) -> tuple[Array, Array, Array | None]:
     """Return inputs, targets and weights (scaled to a mean of 1, or None) in the network's dtype."""
+    if sample_weight is None and net._can_read(X, Y):
+        return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
     n_in, n_out = net.layer_sizes[0], net.layer_sizes[-1]
     X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
     Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite, names[0])
@@ -151,6 +153,17 @@ class ProgressLine:
             print(f"\r{self._text}\x1b[K" if self._live else self._text, file=self._stream, flush=True)
 
 
+def check_callbacks(callbacks: Iterable[Any]) -> list[Any]:
+    """Return the callbacks as a list, each with a method to call."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {callbacks!r}")
+    checked = list(callbacks)
+    for callback in checked:
+        if not any(callable(getattr(callback, event, None)) for event in EVENTS):
+            raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
+    return checked
+
+
 class Monitor:
     """Keeps the history of a run, and tells callbacks and the progress line about it.
 
@@ -159,40 +172,37 @@ class Monitor:
 
     def __init__(self, net: Layers, task: Task, callbacks: Iterable[Any], progress: bool) -> None:
         self.history = History(stop_reason=f"all {task.epochs} epochs done")
-        if not isinstance(callbacks, Iterable):
-            raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {callbacks!r}")
-        self.callbacks = list(callbacks)
+        self.callbacks = check_callbacks(callbacks) if callbacks != () else []
         self._optimizer = task.optimizer
-        for callback in self.callbacks:
-            if not any(callable(getattr(callback, event, None)) for event in EVENTS):
-                raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
         self._state = State(net, 0, task.epochs, self.history)
         self._line = ProgressLine() if checks.flag(progress, "progress") else None
         self._start = time.perf_counter()
 
     def __enter__(self) -> Monitor:
         self._start = time.perf_counter()
-        self._tell("on_train_begin")
+        if self.callbacks:
+            self._tell("on_train_begin")
+            self._optimizer.check()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.history.seconds = time.perf_counter() - self._start
         if self._line:
             self._line.close()
-        self._tell("on_train_end")
+        if self.callbacks:
+            self._tell("on_train_end")
 
-    def add(self, loss: float, validation_loss: float | None) -> None:
-        """Note the end of an epoch."""
-        self.history.loss.append(loss)
-        if validation_loss is not None:
-            self.history.validation_loss.append(validation_loss)
-        self._state.epoch += 1
-
-    def epoch_end(self) -> bool:
-        """Tell everybody; return whether a callback asks to stop."""
+    def add(self, losses: list[float], validation_losses: list[float]) -> bool:
+        """Note the end of epochs and tell everybody; return whether a callback asks to stop."""
+        self.history.loss += losses
+        self.history.validation_loss += validation_losses
         self.history.seconds = time.perf_counter() - self._start
+        self._state.epoch += len(losses)
         if self._line:
             self._line.show(self._state.epoch, self._state.epochs, self.history)
+        return bool(self.callbacks) and self._ask_to_stop()
+
+    def _ask_to_stop(self) -> bool:
         before = self._optimizer.identity()
         stops = self._tell("on_epoch_end")
         if self._optimizer.identity() != before:
