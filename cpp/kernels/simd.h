@@ -70,6 +70,20 @@ struct MakeIndices<0, i...> {
 template <int n>
 using FirstIndices = typename MakeIndices<n>::Type;
 
+// Lane i of the result is lane i + half, going round.
+template <int half, class V, int... i>
+inline V rotate(V v, Indices<i...>) {
+  return __builtin_shufflevector(v, v, ((i + half) % int(sizeof...(i)))...);
+}
+
+template <class T, int half = int(lanes<T>) / 2>
+inline T sum_of_lanes(Vector<T> v) {
+  if constexpr (half > 0)
+    return sum_of_lanes<T, half / 2>(v + rotate<half>(v, FirstIndices<int(lanes<T>)>{}));
+  else
+    return v[0];
+}
+
 inline Vector<float> square_root(Vector<float> v) {
   for (int64_t i = 0; i < lanes<float>; i++) v[i] = __builtin_sqrtf(v[i]);
   return v;

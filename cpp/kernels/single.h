@@ -18,9 +18,7 @@ inline void single_forward(const SingleLayer<T>& layer, const T* a) {
   if (layer.across) {
     Vector<T> sum = load(a) * load(layer.W);
     for (int64_t i = L; i < layer.stride; i += L) sum += load(a + i) * load(layer.W + i);
-    T z = 0;
-    for (int64_t lane = 0; lane < L; lane++) z += sum[lane];
-    store(layer.A, Vector<T>{z});
+    store(layer.A, Vector<T>{sum_of_lanes<T>(sum)});
     return;
   }
   for (int64_t j = 0; j < layer.stride; j += 2 * L) {
@@ -50,21 +48,45 @@ inline void set_tail(T* x, int64_t n, const T* tail) {
   for (int64_t i = n; i % lanes<T> != 0; i++) x[i] = tail[i - n];
 }
 
+// NV vectors of every row: their part of delta stays in registers.
+template <class U, int NV, class T>
+inline void single_update_columns(const SingleLayer<T>& layer, const T* outer, const T* inner, int64_t rows, int64_t j,
+                                  const T* constants) {
+  constexpr int64_t L = lanes<T>;
+  Vector<T> delta[NV];
+#pragma GCC unroll 16
+  for (int v = 0; v < NV; v++) delta[v] = load(inner + j + v * L);
+  T c[max_constants];  // what is not in memory that the stores below might reach stays in registers
+#pragma GCC unroll 16
+  for (int i = 0; i < max_constants; i++) c[i] = constants[i];
+  const int64_t stride = layer.stride;
+  T* W = layer.W + j;
+  T* slots[max_slots] = {};
+  for (int slot = 0; slot < U::n_slots; slot++) slots[slot] = layer.slots[slot] + j;
+  for (int64_t i = 0; i < rows; i++) {
+    const T factor = outer[i];
+#pragma GCC unroll 16
+    for (int v = 0; v < NV; v++) {
+      const int64_t k = i * stride + v * L;
+      Vector<T> s[max_slots] = {};
+      for (int slot = 0; slot < U::n_slots; slot++) s[slot] = load(slots[slot] + k);
+      Vector<T> w = load(W + k);
+      U::update(w, factor * delta[v], s, c);
+      store(W + k, w);
+      for (int slot = 0; slot < U::n_slots; slot++) store(slots[slot] + k, s[slot]);
+    }
+  }
+}
+
 template <class U, class T>
 void single_update(const SingleLayer<T>& layer, const T* a, const T* constants) {
   constexpr int64_t L = lanes<T>;
   const T* outer = layer.across ? layer.delta : a;
   const T* inner = layer.across ? a : layer.delta;
   const int64_t rows = layer.across ? 1 : layer.rows;
-  for (int64_t i = 0, k = 0; i < rows; i++)
-    for (int64_t j = 0; j < layer.stride; j += L, k += L) {
-      Vector<T> s[max_slots] = {};
-      for (int slot = 0; slot < U::n_slots; slot++) s[slot] = load(layer.slots[slot] + k);
-      Vector<T> w = load(layer.W + k);
-      U::update(w, outer[i] * load(inner + j), s, constants);
-      store(layer.W + k, w);
-      for (int slot = 0; slot < U::n_slots; slot++) store(layer.slots[slot] + k, s[slot]);
-    }
+  int64_t j = 0;
+  for (; j + 4 * L <= layer.stride; j += 4 * L) single_update_columns<U, 4>(layer, outer, inner, rows, j, constants);
+  for (; j < layer.stride; j += L) single_update_columns<U, 1>(layer, outer, inner, rows, j, constants);
 }
 
 // delta of the layer before, which has `n` neurons: (delta @ W.T) * s'.
