@@ -328,21 +328,17 @@ class Network(Layers):
         return monitor.history
 
     def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
-        """Run the compiled loop, which comes back to ``report`` now and then."""
+        """Run the compiled loop, which comes back to ``report`` now and then if there is anything to do there."""
         optimizer = task.optimizer
         seen, steps_before = _core.Progress(), optimizer.steps
         X_validation, Y_validation = task.validation or (None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
         bits = task.rng.bit_generator if task.rng else None
 
-        def deliver() -> bool:
-            losses, validation_losses = seen.take()
-            return bool(losses) and monitor.add(losses, validation_losses)
-
         def report() -> list[float] | None:
             with _released(bits and bits.lock):
                 optimizer.steps = steps_before + seen.steps
-                return None if deliver() else optimizer.hyperparameters()
+                return None if monitor.add(*seen.take()) else optimizer.hyperparameters()
 
         try:
             with bits.lock if bits else nullcontext():
@@ -364,14 +360,11 @@ class Network(Layers):
                     n_threads,
                     bool(monitor.callbacks),
                     seen,
-                    report,
+                    report if bits or monitor.has_watchers else None,
                 )
         finally:
             optimizer.steps = steps_before + seen.steps
-        deliver()
-
-    def _can_read(self, X: object, Y: object) -> bool:
-        return self._core.can_read(X, Y)
+        monitor.add(*seen.take())
 
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self._sizes[0]

@@ -119,8 +119,6 @@ def check_samples(
     names: tuple[str, str] = ("X", "Y"),
 ) -> tuple[Array, Array, Array | None]:
     """Return inputs, targets and weights (scaled to a mean of 1, or None) in the network's dtype."""
-    if sample_weight is None and net._can_read(X, Y):
-        return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
     n_in, n_out = net.layer_sizes[0], net.layer_sizes[-1]
     X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
     Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite, names[0])
@@ -192,8 +190,15 @@ class Monitor:
         if self.callbacks:
             self._tell("on_train_end")
 
+    @property
+    def has_watchers(self) -> bool:
+        """Whether anybody wants to see a run before it is over."""
+        return bool(self.callbacks or self._line)
+
     def add(self, losses: list[float], validation_losses: list[float]) -> bool:
-        """Note the end of epochs and tell everybody; return whether a callback asks to stop."""
+        """Note the end of epochs, if there are any, and tell everybody; return whether a callback asks to stop."""
+        if not losses:
+            return False
         self.history.loss += losses
         self.history.validation_loss += validation_losses
         self.history.seconds = time.perf_counter() - self._start
