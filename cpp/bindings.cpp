@@ -132,13 +132,15 @@ class PyNetwork {
 
   // The outputs, or None if X is not an array of finite numbers that can be read where it is.
   py::object predict_if_ready(const py::handle& X) const {
-    // Subclasses, such as masked arrays, may mean more than their memory holds.
-    if (Py_TYPE(X.ptr()) != py::detail::npy_api::get().PyArray_Type_ || !py::isinstance<Array<T>>(X)) return py::none();
-    const auto x = py::reinterpret_borrow<Array<T>>(X);
-    if (x.ndim() != 2 || x.shape(1) != net_.n_in() || !(x.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
-      return py::none();
-    if (kernels<T>().find_nonfinite(x.data(), x.size()) >= 0) return py::none();
-    return predict(x, 0);
+    if (!can_read(X, net_.n_in())) return py::none();
+    return predict(py::reinterpret_borrow<Array<T>>(X), 0);
+  }
+
+  // Whether X and Y are such arrays, with a row of both for each sample.
+  bool can_read(const py::handle& X, const py::handle& Y) const {
+    if (!can_read(X, net_.n_in()) || !can_read(Y, net_.n_out())) return false;
+    const auto n = py::reinterpret_borrow<Array<T>>(X).shape(0);
+    return n > 0 && py::reinterpret_borrow<Array<T>>(Y).shape(0) == n;
   }
 
   double loss(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
@@ -228,6 +230,15 @@ class PyNetwork {
   }
 
  private:
+  static bool can_read(const py::handle& array, int64_t columns) {
+    // Subclasses, such as masked arrays, may mean more than their memory holds.
+    if (Py_TYPE(array.ptr()) != py::detail::npy_api::get().PyArray_Type_ || !py::isinstance<Array<T>>(array))
+      return false;
+    const auto a = py::reinterpret_borrow<Array<T>>(array);
+    return a.ndim() == 2 && a.shape(1) == columns && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) &&
+           kernels<T>().find_nonfinite(a.data(), a.size()) < 0;
+  }
+
   Samples<T> samples(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight) const {
     require(X.ndim() == 2, "X must be a matrix");
     const int64_t n = X.shape(0);
@@ -262,6 +273,8 @@ void export_network(py::module_& m, const char* name) {
            py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
       .def("predict", &N::predict, X, py::arg("n_threads"))
       .def("predict_if_ready", &N::predict_if_ready, py::arg("X"))
+      .def("can_read", py::overload_cast<const py::handle&, const py::handle&>(&N::can_read, py::const_), py::arg("X"),
+           py::arg("Y"))
       .def("loss", &N::loss, X, Y, weight, py::arg("loss"), py::arg("n_threads"))
       .def("gradient", &N::gradient, X, Y, weight, py::arg("loss"), py::arg("gradient").noconvert(),
            py::arg("n_threads"))

@@ -366,6 +366,9 @@ class Network(Layers):
             optimizer.steps = steps_before + seen.steps
         monitor.add(*seen.take())
 
+    def _can_read(self, X: object, Y: object) -> bool:
+        return self._core.can_read(X, Y)
+
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self._sizes[0]
         return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)", _core.find_nonfinite)

@@ -119,6 +119,8 @@ def check_samples(
     names: tuple[str, str] = ("X", "Y"),
 ) -> tuple[Array, Array, Array | None]:
     """Return inputs, targets and weights (scaled to a mean of 1, or None) in the network's dtype."""
+    if sample_weight is None and net._can_read(X, Y):
+        return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
     n_in, n_out = net.layer_sizes[0], net.layer_sizes[-1]
     X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
     Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite, names[0])
