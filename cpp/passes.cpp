@@ -17,17 +17,6 @@ Matrix<const T> read_only(const Matrix<T>& x) {
   return {x.data, x.stride, x.panel_rows};
 }
 
-// Rows first.. of `to`, in panels, are those of `from`.
-template <class T>
-void lay_in_panels(const Matrix<T>& from, const Matrix<T>& to, int64_t columns, int64_t first, int64_t n) {
-  for (int64_t j = 0; j < columns; j += to.stride) {
-    const int64_t width = std::min(to.stride, columns - j);
-    const T* row = from.data + first * from.stride + j;
-    T* copy = to.data + j * to.panel_rows + first * to.stride;
-    for (int64_t i = 0; i < n; i++, row += from.stride, copy += to.stride) std::copy_n(row, width, copy);
-  }
-}
-
 }  // namespace
 
 template <class T>
@@ -73,8 +62,12 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
   }
   for (size_t l = 0; l <= L; l++) {
     const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
-    if (ws.A_in_panels[l].data) lay_in_panels(ws.A[l], ws.A_in_panels[l], columns + 1, first, n);
-    if (ws.delta_in_panels[l].data) lay_in_panels(ws.delta[l], ws.delta_in_panels[l], columns, first, n);
+    const auto lay = [&](const Matrix<T>& from, const Matrix<T>& to, int64_t m) {
+      if (to.data)
+        kernels.lay_in_panels(rows_of(from, first).data, from.stride, n, m, to.data + first * to.stride, to.panel_rows);
+    };
+    lay(ws.A[l], ws.A_in_panels[l], columns + 1);
+    lay(ws.delta[l], ws.delta_in_panels[l], columns);
   }
 }
 

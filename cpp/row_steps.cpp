@@ -19,8 +19,8 @@ class RowSteps : public BatchSteps<T> {
         ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size), Workspace<T>::backward),
         passes_{net_, k_, ws_},
         team_(run.choose_threads(3 * net_.multiply_adds() * double(ws_.rows) / Team::break_even)),
+        fused_(task_.batch_size <= ws_.rows && !task_.normalize && work(task_.batch_size) < longest_fused),
         packed_(packing_.size()),
-        gradient_(packing_.size()),
         transposed_(packing_.transposed_size()),
         n_slots_(slots_of(task_.rule)) {
     for (int i = 0; i < n_slots_; i++) slots_[i] = (slot_buffers_[i] = Buffer<T>(packing_.size())).data();
@@ -30,6 +30,8 @@ class RowSteps : public BatchSteps<T> {
       WT_.push_back(packing_.transposed(transposed_.data(), l));
       add_items(l);
     }
+    for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
+    gradient_ = Buffer<T>(fused_ ? largest_item_ * team_.size() : packing_.size());
   }
 
   void read() override {
@@ -46,21 +48,19 @@ class RowSteps : public BatchSteps<T> {
   }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
-    const double work = 3 * net_.multiply_adds() * double(std::min(n, ws_.rows));
-    const int threads = team_.share(work);
-    // A gradient that is complete in one go, and needs no norm, is used up while it is in the cache.
-    const bool fused = n <= ws_.rows && !task_.normalize && work < longest_fused;
+    const double block_work = work(std::min(n, ws_.rows));
+    const int threads = team_.share(block_work);
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
       const int64_t rows = std::min(ws_.rows, n - done);
       forward_and_backward(threads, order, start + done, rows, T(1.0 / double(n)));
-      if (!fused) add_gradient(threads, rows, done > 0);
+      if (!fused_) add_gradient(threads, rows, done > 0);
       for (int64_t i = 0; i < rows; i++) sum += ws_.losses[i];
     }
     if (run_.stopped) return sum;
-    update(threads, fused ? n : 0);
+    update(threads, n);
     run_.progress.steps++;
-    run_.work_done(fused ? work / 3 : double(packing_.size()));
+    run_.work_done(fused_ ? block_work / 3 : double(packing_.size()));
     return sum;
   }
 
@@ -69,6 +69,8 @@ class RowSteps : public BatchSteps<T> {
     size_t l;
     int64_t column, width, first, rows, offset;
   };
+
+  double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
 
   void unpack(const Item& item, const T* packed, T* flat) const {
     const Layer& layer = net_.layers[item.l];
@@ -122,13 +124,13 @@ class RowSteps : public BatchSteps<T> {
     passes_.gradient(item.l, item.column, item.width, item.first, item.rows, rows, accumulate, dW);
   }
 
-  // Update the parameters and renew their transposes; compute the gradient before, of fused_rows, if
-  // that is not 0.
-  void update(int threads, int64_t fused_rows) {
+  // Update the parameters and renew their transposes. A gradient that is complete in one go, and needs no norm, is
+  // computed part by part, each used up while it is in the cache.
+  void update(int threads, int64_t rows) {
     const Update<T> update = make_update(run_, gradient_.data(), packing_.size());
-    for_each_item(threads, [&](const Item& item, int) {
-      T* dW = gradient_.data() + item.offset;
-      if (fused_rows) gradient(item, fused_rows, false, dW);
+    for_each_item(threads, [&](const Item& item, int thread) {
+      T* dW = gradient_.data() + (fused_ ? thread * largest_item_ : item.offset);
+      if (fused_) gradient(item, rows, false, dW);
       T* slot[max_slots] = {};
       for (int k = 0; k < n_slots_; k++) slot[k] = slots_[k] + item.offset;
       k_.update[task_.rule](packed_.data() + item.offset, dW, slot, update.constants, update.scale,
@@ -157,7 +159,9 @@ class RowSteps : public BatchSteps<T> {
   Workspace<T> ws_;
   Passes<T> passes_;
   Team team_;
+  const bool fused_;
   Buffer<T> packed_, gradient_, transposed_, slot_buffers_[max_slots];
+  int64_t largest_item_ = 0;
   T* slots_[max_slots] = {};
   int n_slots_;
   std::vector<Matrix<const T>> W_, WT_;

@@ -1,6 +1,8 @@
 #include "workspace.h"
 
 #include <algorithm>
+#include <cstring>
+#include <mutex>
 #include <new>
 
 #if defined(__linux__)
@@ -16,8 +18,8 @@ constexpr size_t cache_line = 64, huge_page = 2 << 20;
 // rows the products lose more than the cache gains.
 constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
 
-// Columns that a product with A.T may find in plain rows.
-constexpr int64_t widest_plain = 96;
+// What a product with A.T may find in plain rows.
+constexpr int64_t plain_bytes = 256 * 1024;
 
 // Rows a power of two apart fall into the same few sets of the first-level cache.
 template <class T>
@@ -26,22 +28,76 @@ int64_t row_stride(int64_t n, int64_t lanes) {
   return stride * int64_t(sizeof(T)) % 1024 ? stride : stride + int64_t(cache_line / sizeof(T));
 }
 
+// Large blocks of runs that are over, kept for the next ones: the system takes longer to hand out new pages than a
+// short run takes to work. Whoever finds the lock taken does without, so that a fork at any moment is harmless.
+class KeptMemory {
+ public:
+  // A block of this very size, or null.
+  void* take(size_t bytes) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return nullptr;
+    const auto found = std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& b) { return b.bytes == bytes; });
+    if (found == blocks_.end()) return nullptr;
+    void* memory = found->memory;
+    kept_ -= bytes;
+    blocks_.erase(found);
+    return memory;
+  }
+
+  // Whether the block was taken in.
+  bool give(void* memory, size_t bytes) {
+    if (bytes < least || bytes > most) return false;
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    for (; kept_ + bytes > most; blocks_.erase(blocks_.begin())) {
+      kept_ -= blocks_.front().bytes;
+      std::free(blocks_.front().memory);
+    }
+    blocks_.push_back({memory, bytes});
+    kept_ += bytes;
+    return true;
+  }
+
+ private:
+  struct Block {
+    void* memory;
+    size_t bytes;
+  };
+  static constexpr size_t least = 64 << 10, most = 48 << 20;
+  std::mutex mutex_;
+  std::vector<Block> blocks_;  // the oldest first
+  size_t kept_ = 0;
+};
+
+KeptMemory& kept_memory() {
+  static KeptMemory* kept = new KeptMemory;  // threads may outlive static objects
+  return *kept;
+}
+
 }  // namespace
 
 template <class T>
-Buffer<T>::Buffer(int64_t n) {
+void Buffer<T>::Release::operator()(void* memory) const {
+  if (!kept_memory().give(memory, bytes)) std::free(memory);
+}
+
+template <class T>
+Buffer<T>::Buffer(int64_t n) : memory_(nullptr, Release{0}) {
   // One line more: a vector may be read across the end. calloc has large blocks from the system, which
   // come as zeros; in huge pages they are there sooner, and addresses are translated faster.
   const size_t bytes = size_t(n) * sizeof(T) + cache_line;
   const size_t alignment = bytes < 2 * huge_page ? cache_line : huge_page;
-  memory_.reset(std::calloc(bytes + alignment, 1));
-  if (!memory_) throw std::bad_alloc();
-  const auto address = reinterpret_cast<uintptr_t>(memory_.get());
-  const uintptr_t start = (address + alignment - 1) / alignment * alignment;
-#if defined(__linux__)
-  if (alignment == huge_page) madvise(reinterpret_cast<void*>(start), bytes, MADV_HUGEPAGE);
-#endif
+  void* memory = kept_memory().take(bytes + alignment);
+  const bool kept = memory;
+  if (!memory) memory = std::calloc(bytes + alignment, 1);
+  if (!memory) throw std::bad_alloc();
+  memory_ = {memory, Release{bytes + alignment}};
+  const uintptr_t start = (reinterpret_cast<uintptr_t>(memory) + alignment - 1) / alignment * alignment;
   data_ = reinterpret_cast<T*>(start);
+  if (kept) std::memset(data_, 0, bytes);
+#if defined(__linux__)
+  if (!kept && alignment == huge_page) madvise(data_, bytes, MADV_HUGEPAGE);
+#endif
 }
 
 template <class T>
@@ -107,7 +163,8 @@ Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t r
     const int64_t stride = row_stride<T>(columns, kernels.lanes);
     const auto plain = [&](bool kept) { return Matrix<T>{kept ? allocate(rows * stride) : nullptr, stride, 0}; };
     const auto in_panels = [&](bool kept) {
-      T* data = kept && columns > widest_plain ? allocate(round_up(columns, kernels.panel) * rows) : nullptr;
+      const bool pays = rows * stride * int64_t(sizeof(T)) > plain_bytes;
+      T* data = kept && pays ? allocate(round_up(columns, kernels.panel) * rows) : nullptr;
       return Matrix<T>{data, kernels.panel, rows};
     };
     A.push_back(plain(true));

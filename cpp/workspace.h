@@ -19,10 +19,11 @@ class Buffer {
   T* data() const { return data_; }
 
  private:
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
+  struct Release {
+    size_t bytes;
+    void operator()(void* memory) const;
   };
-  std::unique_ptr<void, Free> memory_;
+  std::unique_ptr<void, Release> memory_;
   T* data_;
 };
 

@@ -119,5 +119,16 @@ void multiply(const Product<T>& p) {
   }
 }
 
+template <class T>
+void lay_in_panels(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t panel_rows) {
+  constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
+  for (int64_t j = 0; j < n; j += panel)
+    for (int64_t i = 0; i < m; i++) {
+      const T* row = from + i * from_stride + j;
+      T* copy = to + j * panel_rows + i * panel;
+      for (int64_t v = 0; v < panel && j + v < n; v += L) store(copy + v, load(row + v));
+    }
+}
+
 }  // namespace
 }  // namespace fastmlp

@@ -33,6 +33,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       single_steps<T>,
       {update<U, T>...},
       transpose<T>,
+      lay_in_panels<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,
   };

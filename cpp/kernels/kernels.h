@@ -103,6 +103,8 @@ struct Kernels {
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
   // to (n, m) = from (m, n) transposed. Whole vectors of `to` are written, with zeros beyond column m.
   void (*transpose)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t to_stride);
+  // The n columns of m rows, copied into panels of panel_rows rows.
+  void (*lay_in_panels)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t panel_rows);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
