@@ -63,7 +63,7 @@ class KeptMemory {
     void* memory;
     size_t bytes;
   };
-  static constexpr size_t least = 64 << 10, most = 48 << 20;
+  static constexpr size_t least = 64 << 10, most = 64 << 20;
   std::mutex mutex_;
   std::vector<Block> blocks_;  // the oldest first
   size_t kept_ = 0;
