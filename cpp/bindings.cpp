@@ -262,6 +262,30 @@ class PyNetwork {
   Network net_;
 };
 
+// What the kernels compute of every element: exp, log, or an activation.
+template <class T>
+py::object vector_function(const std::string& name, const Array<T>& x) {
+  require(x.ndim() == 1, "x must have one dimension");
+  const auto known = names(Activations{});
+  if (name != "exp" && name != "log") id_of(name, known);
+  const int64_t n = x.size(), padded = n + 64;
+  py::array_t<T> values(padded);
+  T* y = values.mutable_data();
+  {
+    py::gil_scoped_release release;
+    std::copy_n(x.data(), n, y);
+    std::fill_n(y + n, padded - n, T(1));
+    const Kernels<T>& k = kernels<T>();
+    if (name == "exp")
+      k.exp(y, n);
+    else if (name == "log")
+      k.log(y, n);
+    else
+      k.activate[id_of(name, known)](y, 1, n, n);
+  }
+  return values[py::slice(0, n, 1)];
+}
+
 template <class T>
 void export_network(py::module_& m, const char* name) {
   using N = PyNetwork<T>;
@@ -290,6 +314,7 @@ void export_network(py::module_& m, const char* name) {
         return kernels<T>().find_nonfinite(x.data(), x.size());
       },
       py::arg("x").noconvert());
+  m.def("vector_function", &vector_function<T>, py::arg("name"), py::arg("x").noconvert());
 }
 
 std::vector<std::string> simd(bool only_those_that_run) {

@@ -345,5 +345,5 @@ def test_forks_in_the_middle_of_training_do_not_hang(rng: np.random.Generator) -
                 fastmlp.Network([100, 200, 100], random_state=0).train(X, Y, epochs=2, batch_size=200, n_threads=2)
                 os._exit(0)
 
-    net.train(X, Y, epochs=20, batch_size=200, n_threads=2, callbacks=[Forker()])
-    assert [os.wait()[1] for _ in range(20)] == [0] * 20
+    net.train(X, Y, epochs=100, batch_size=200, n_threads=2, callbacks=[Forker()])
+    assert [os.wait()[1] for _ in range(100)] == [0] * 100

@@ -20,6 +20,16 @@ void differentiate(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride
     for (int64_t j = 0; j < n; j += lanes<T>) store(delta + j, load(delta + j) * S::derivative(load(a + j)));
 }
 
+template <class T>
+void apply_exp(T* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes<T>) store(x + i, exp(load(x + i)));
+}
+
+template <class T>
+void apply_log(T* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes<T>) store(x + i, log(load(x + i)));
+}
+
 template <class E, class T>
 void loss(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta, double* losses, int64_t rows,
           int64_t n) {

@@ -28,6 +28,8 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       multiply<T>,
       {activate<S, T>...},
       {differentiate<S, T>...},
+      apply_exp<T>,
+      apply_log<T>,
       {loss<E, T>...},
       column_pass<T>,
       single_steps<T>,

@@ -91,6 +91,9 @@ struct Kernels {
   void (*activate[Activations::size])(T* a, int64_t rows, int64_t n, int64_t stride);
   // delta (rows, n) in place: delta *= s', given the activation.
   void (*differentiate[Activations::size])(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
+  // n elements, in place: x = exp(x), x = log(x).
+  void (*exp)(T* x, int64_t n);
+  void (*log)(T* x, int64_t n);
   // losses[i] = weight[i] * loss of row i (the exact n columns); delta = scale * weight[i] * dloss/dY_hat.
   // weight may be null, for ones; delta may be null.
   void (*loss[Losses::size])(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta,
