@@ -295,6 +295,9 @@ void export_network(py::module_& m, const char* name) {
   py::class_<N>(m, name)
       .def(py::init<const std::vector<int64_t>&, const std::vector<std::string>&, bool, Array<T>>(), py::arg("sizes"),
            py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
+      .def_static(
+          "spin", [](int64_t rounds) { return kernels<T>().spin(rounds); }, py::arg("rounds"),
+          py::call_guard<py::gil_scoped_release>())
       .def("predict", &N::predict, X, py::arg("n_threads"))
       .def("predict_if_ready", &N::predict_if_ready, py::arg("X"))
       .def("can_read", py::overload_cast<const py::handle&, const py::handle&>(&N::can_read, py::const_), py::arg("X"),

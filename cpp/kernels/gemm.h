@@ -130,5 +130,20 @@ void lay_in_panels(const T* from, int64_t from_stride, int64_t m, int64_t n, T* 
     }
 }
 
+template <class T>
+int64_t spin(int64_t rounds) {
+  constexpr int n = int(tile_rows * tile_vectors);
+  Vector<T> sum[n];
+  for (int j = 0; j < n; j++) sum[j] = broadcast(T(j));
+  const Vector<T> half = broadcast(T(0.5));
+  for (int64_t i = 0; i < rounds; i++) {
+#pragma GCC unroll 32
+    for (int j = 0; j < n; j++) sum[j] = sum[j] * half + half;
+  }
+  Vector<T> total = {};
+  for (int j = 0; j < n; j++) total += sum[j];
+  return total[0] < 0 ? 0 : rounds * n * lanes<T>;
+}
+
 }  // namespace
 }  // namespace fastmlp

@@ -38,6 +38,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       lay_in_panels<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,
+      spin<T>,
   };
 }
 

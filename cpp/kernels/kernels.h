@@ -111,6 +111,9 @@ struct Kernels {
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
+  // As many multiply-adds as a full tile has, `rounds` times over, in registers alone; their number. This is the
+  // rate that nothing here can pass.
+  int64_t (*spin)(int64_t rounds);
 };
 
 struct Table {
