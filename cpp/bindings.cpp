@@ -15,7 +15,7 @@
 #include <tuple>
 
 #include "network.h"
-#include "parallel.h"
+#include "processors.h"
 #include "train.h"
 #include "watch.h"
 
@@ -375,6 +375,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("simd_available", [] { return simd(true); });
   m.def("use_simd", &use_simd, py::arg("name"));
   m.def("n_threads", &usable_processors);
+  m.def("cgroup_quota", &cgroup_quota, py::arg("root") = "");
   m.def("compiler", &compiler);
 }
 

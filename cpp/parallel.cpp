@@ -1,12 +1,10 @@
 #include "parallel.h"
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
-#include <string>
 #include <system_error>
 
 #include "denormals.h"
+#include "processors.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -62,29 +60,7 @@ int current_processor() {
 #endif
 }
 
-// The cgroup's quota in processors, or infinity.
-double cgroup_quota() {
-  std::string quota;
-  double period = 0;
-  std::ifstream unified("/sys/fs/cgroup/cpu.max");
-  if (unified >> quota >> period && quota != "max" && period > 0) return std::stod(quota) / period;
-  double microseconds = 0;
-  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (quota_file >> microseconds && period_file >> period && microseconds > 0 && period > 0)
-    return microseconds / period;
-  return INFINITY;
-}
-
 }  // namespace
-
-int usable_processors() {
-  int n = std::max(1, int(std::thread::hardware_concurrency()));
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
-#endif
-  return std::max(1, int(std::min(double(n), std::ceil(cgroup_quota()))));
-}
 
 int choose_threads(int n_threads, double useful) {
   if (useful < 2) return 1;

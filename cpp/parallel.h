@@ -8,9 +8,6 @@
 
 namespace fastmlp {
 
-// Processors that this process may use: its affinity, and its cgroup's quota rounded up.
-int usable_processors();
-
 // How many threads to have where n_threads were asked for (0: as many as are usable) and the work can
 // keep at most `useful` of them busy.
 int choose_threads(int n_threads, double useful);

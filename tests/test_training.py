@@ -1,15 +1,12 @@
-"""A training run: its history, callbacks, batches, threads, forks."""
+"""A training run: its history, callbacks, batches."""
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
-import fastmlp
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.optimizers import SGD, Adam
 
@@ -225,125 +222,3 @@ def test_without_progress_not_a_byte_is_printed(
 ) -> None:
     backend([2, 3, 1]).train(*data, epochs=3)
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("sizes", [[3, 20, 2], [20, 64, 64, 1], [784, 128, 10], [3, 300, 300, 2]])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_same_bits_for_any_number_of_threads(simd: str, sizes: list[int], dtype: str, rng: np.random.Generator) -> None:
-    # Work enough that threads are started, and steps long enough that they are used.
-    n = 60_000_000 // (sizes[0] * sizes[1] + sizes[1] * sizes[2])
-    X, Y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
-    ends = []
-    for n_threads in (1, 2, 3, 4, 8, None):
-        net = fastmlp.Network(sizes, "tanh", dtype=dtype, random_state=0)
-        history = net.train(X, Y, epochs=2, batch_size=n // 2 + 1, n_threads=n_threads, random_state=0)
-        ends.append((net.parameters.tobytes(), history.loss, net.predict(X, n_threads=n_threads).tobytes()))
-    assert all(end == ends[0] for end in ends)
-
-
-def test_a_rows_prediction_does_not_depend_on_its_batch(simd: str, rng: np.random.Generator) -> None:
-    for sizes in ([20, 64, 64, 1], [5, 33, 3], [100, 300, 10]):
-        net = fastmlp.Network(sizes, random_state=0)
-        X = rng.standard_normal((500, sizes[0]))
-        whole = net.predict(X)
-        for rows in (slice(0, 1), slice(7, 8), slice(3, 30), slice(1, 65), slice(100, 499)):
-            assert np.array_equal(net.predict(X[rows]), whole[rows])
-
-
-def test_many_threads_may_predict_at_once(rng: np.random.Generator) -> None:
-    net = fastmlp.Network([20, 64, 64, 1], random_state=0)
-    X = rng.standard_normal((300, 20))
-    expected = net.predict(X)
-    wrong = []
-
-    def work() -> None:
-        wrong.extend(i for i in range(50) if not np.array_equal(net.predict(X), expected))
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-
-
-def test_training_one_network_in_two_threads_is_refused(rng: np.random.Generator) -> None:
-    net = fastmlp.Network([2, 8, 1], random_state=0)
-    X, Y = rng.standard_normal((50, 2)), rng.standard_normal((50, 1))
-    began, release = threading.Event(), threading.Event()
-
-    class Holder:
-        def on_train_begin(self, state: Any) -> None:
-            began.set()
-            release.wait(10)
-
-    thread = threading.Thread(target=lambda: net.train(X, Y, epochs=1, callbacks=[Holder()]))
-    thread.start()
-    began.wait(10)
-    with pytest.raises(RuntimeError, match="being trained by another thread"):
-        net.train(X, Y, epochs=1)
-    release.set()
-    thread.join()
-    net.train(X, Y, epochs=1)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_training_before_and_after_a_fork(rng: np.random.Generator) -> None:
-    X, Y = rng.standard_normal((2000, 50)), rng.standard_normal((2000, 10))
-    net = fastmlp.Network([50, 200, 10], random_state=0)
-    net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
-    child = os.fork()
-    if child == 0:
-        net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
-        os._exit(0)
-    net.train(X, Y, epochs=1, batch_size=500, n_threads=2)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def denormals_are_numbers() -> bool:
-    return bool((np.full(1000, 1e-40, np.float32) * np.float32(0.5)).all())
-
-
-def test_callers_and_callbacks_arithmetic_stays_as_it_is(rng: np.random.Generator) -> None:
-    seen = []
-
-    class Calculator:
-        def on_epoch_end(self, state: Any) -> None:
-            seen.append(denormals_are_numbers())
-
-    net = fastmlp.Network([50, 200, 10], random_state=0)
-    X, Y = rng.standard_normal((2000, 50)), rng.standard_normal((2000, 10))
-    net.train(X, Y, epochs=2, batch_size=500, callbacks=[Calculator()], n_threads=2)
-    net.predict(X)
-    assert seen == [True, True]
-    assert denormals_are_numbers()
-
-
-def test_weights_below_the_normal_range_do_not_slow_training_down(rng: np.random.Generator) -> None:
-    X, Y = rng.standard_normal((2000, 64)), np.zeros((2000, 64))
-    seconds = {}
-    for scale in (1e-3, 1e-41):
-        net = fastmlp.Network([64, 64, 64], "linear", random_state=0)
-        net.parameters[:] *= np.float32(scale)
-        times = []
-        for _ in range(7):
-            times.append(net.train(X, Y, epochs=2, batch_size=50, optimizer=SGD(1e-30), n_threads=1).seconds)
-        seconds[scale] = min(times)
-    assert seconds[1e-41] < 1.5 * seconds[1e-3]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_forks_in_the_middle_of_training_do_not_hang(rng: np.random.Generator) -> None:
-    X, Y = rng.standard_normal((400, 100)), rng.standard_normal((400, 100))
-    net = fastmlp.Network([100, 200, 100], random_state=0)
-
-    class Forker:
-        def on_epoch_end(self, state: Any) -> None:
-            if os.fork() == 0:
-                fastmlp.Network([100, 200, 100], random_state=0).train(X, Y, epochs=2, batch_size=200, n_threads=2)
-                os._exit(0)
-
-    net.train(X, Y, epochs=100, batch_size=200, n_threads=2, callbacks=[Forker()])
-    assert [os.wait()[1] for _ in range(100)] == [0] * 100
