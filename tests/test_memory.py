@@ -1,0 +1,110 @@
+"""What the core takes: nothing after a run's first step, no copy of the data, a bounded multiple of the parameters."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="uses glibc's allocator and Linux's /proc"
+)
+
+COUNTER = """
+#include <stddef.h>
+#define COUNTED(type, name, arguments, values) \\
+  extern type __libc_##name arguments;         \\
+  type name arguments {                        \\
+    __atomic_add_fetch(&allocations, 1, 5);    \\
+    return __libc_##name values;               \\
+  }
+unsigned long allocations;
+COUNTED(void*, malloc, (size_t n), (n))
+COUNTED(void*, calloc, (size_t n, size_t size), (n, size))
+COUNTED(void*, realloc, (void* memory, size_t n), (memory, n))
+COUNTED(void*, memalign, (size_t alignment, size_t n), (alignment, n))
+void* aligned_alloc(size_t alignment, size_t n) { return memalign(alignment, n); }
+"""
+
+
+def run_python(script: str, **environment: str) -> str:
+    """Return what a new interpreter prints."""
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that counts the calls of the allocator of the process that it is loaded into."""
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("counter") / "counter.so"
+    command = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
+    subprocess.run(command, input=COUNTER, text=True, check=True)
+    return library
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize(
+    ("sizes", "batch_size"),
+    [([100, 300, 10], 32), ([100, 300, 10], 400), ([1, 4, 4, 1], 16), ([1, 4, 4, 1], 2000), ([13, 32, 1], 1)],
+    ids=["rows", "rows in blocks", "columns", "columns in blocks", "single samples"],
+)
+def test_a_run_allocates_nothing_after_its_first_step(
+    counter: Path, sizes: list[int], batch_size: int, n_threads: int
+) -> None:
+    script = f"""
+        import ctypes, numpy as np, fastmlp
+        allocations = ctypes.c_ulong.in_dll(ctypes.CDLL({str(counter)!r}), "allocations")
+        X = np.ones((400 * {batch_size}, {sizes[0]}), np.float32)
+        Y = np.ones((400 * {batch_size}, {sizes[-1]}), np.float32)
+        def count(batches):
+            net = fastmlp.Network({sizes}, random_state=0)
+            before = allocations.value
+            rows = batches * {batch_size}
+            net.train(X[:rows], Y[:rows], epochs=1, batch_size={batch_size}, shuffle=False, n_threads={n_threads})
+            return allocations.value - before
+        count(4)
+        print(min(count(4) for _ in range(3)), min(count(400) for _ in range(3)))
+    """
+    few, many = map(int, run_python(script, LD_PRELOAD=str(counter)).split())
+    # Being interruptible, a longer run enters Python more often: a handful of objects each time.
+    assert 0 < few <= many <= few + 20
+
+
+def test_data_larger_than_memory_should_hold_is_not_copied(tmp_path: Path) -> None:
+    rows, features = 2**21, 128
+    with open(tmp_path / "X", "wb") as file:
+        file.truncate(rows * features * 4)  # a gigabyte of zeros that takes no place on the disk
+    script = f"""
+        import threading, time, numpy as np, fastmlp
+        X = np.memmap({str(tmp_path / "X")!r}, np.float32, "r", shape=({rows}, {features}))
+        Y = np.zeros(({rows}, 1), np.float32)
+        net = fastmlp.Network([{features}, 256, 1], random_state=0)
+        def resident():
+            lines = open("/proc/self/status").read().splitlines()
+            return int(next(line for line in lines if line.startswith("RssAnon")).split()[1]) * 1024
+        before, peak, over = resident(), 0, threading.Event()
+        def watch():
+            global peak
+            while not over.wait(0.002):
+                peak = max(peak, resident())
+        thread = threading.Thread(target=watch)
+        thread.start()
+        net.train(X, Y, epochs=1, batch_size=4096, validation_data=(X[:100_000], Y[:100_000]))
+        net.predict(X[:1_000_000])
+        over.set()
+        thread.join()
+        print(peak - before, net.parameters.nbytes)
+    """
+    grown, parameters = map(int, run_python(script).split())
+    assert grown <= 3 * parameters + 2 * parameters + 64 * 2**20
