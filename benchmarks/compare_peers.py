@@ -21,7 +21,8 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -74,7 +75,7 @@ def samples(work: Workload) -> tuple[Any, Any]:
     return X, 0.1 * rng.standard_normal((whole_batches, work.sizes[-1]), np.float32)
 
 
-def fastmlp_round(work: Workload, threads: int, module: str = "fastmlp") -> Round:
+def fastmlp_round(work: Workload, threads: int | None, module: str = "fastmlp") -> Round:
     import fastmlp
 
     network: Any = fastmlp.Network if module == "fastmlp" else fastmlp.reference.Network
@@ -198,38 +199,48 @@ PEERS: dict[str, tuple[str, Callable[[Workload, int], Round]]] = {
 }
 
 
-def serve(pipe: Connection, peer: str, work: Workload, threads: int) -> None:
-    """Time a round whenever asked to, in a process of its own."""
+def serve(pipe: Connection, peer: str, threads: int) -> None:
+    """In a process of its own: prepare the workloads that come through the pipe, and time a round when asked to."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    run = PEERS[peer][1](work, threads)
-    run()
-    pipe.send("ready")
-    while pipe.recv() == "run":
-        start = time.perf_counter()
-        run()
-        pipe.send(time.perf_counter() - start)
+    while (message := pipe.recv()) != "end":
+        if isinstance(message, Workload):
+            run = PEERS[peer][1](message, threads)
+            run()
+            pipe.send("ready")
+        else:
+            start = time.perf_counter()
+            run()
+            pipe.send(time.perf_counter() - start)
 
 
-def measure(work: Workload, peers: list[str], threads: int, seconds: float) -> dict[str, float]:
-    """Return the median seconds of a step of each peer."""
+@contextmanager
+def started(peers: list[str], threads: int) -> Iterator[dict[str, Connection]]:
+    """Start a process for each peer; the pipes to them are for :func:`measure`."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
     for peer in peers:
         pipes[peer], other = context.Pipe()
-        context.Process(target=serve, args=(other, peer, work, threads), daemon=True).start()
+        context.Process(target=serve, args=(other, peer, threads), daemon=True).start()
         other.close()
-        pipes[peer].recv()
-    rounds: dict[str, list[float]] = {peer: [] for peer in peers}
+    yield pipes
+    for pipe in pipes.values():
+        pipe.send("end")
+
+
+def measure(pipes: dict[str, Connection], work: Workload, seconds: float) -> dict[str, float]:
+    """Return the median seconds of a step of each peer."""
+    for pipe in pipes.values():
+        pipe.send(work)
+        pipe.recv()
+    rounds: dict[str, list[float]] = {peer: [] for peer in pipes}
     end = time.perf_counter() + seconds
-    while len(rounds[peers[0]]) < 3 or time.perf_counter() < end:
+    while len(next(iter(rounds.values()))) < 3 or time.perf_counter() < end:
         for peer, pipe in pipes.items():
             pipe.send("run")
             rounds[peer].append(pipe.recv())
-    for pipe in pipes.values():
-        pipe.send("end")
     return {peer: statistics.median(times) / work.steps for peer, times in rounds.items()}
 
 
@@ -297,13 +308,14 @@ def main(argv: list[str] | None = None) -> int:
         + "        GF/s   of peak   x best"
     )
     table = {}
-    for name in args.only.split(","):
-        table[name] = row = measure(WORKLOADS[name], peers, args.threads, args.seconds)
-        others = [row[peer] for peer in peers if peer != "fastmlp"]
-        best = f"{min(others) / row['fastmlp']:9.2f}" if others else "        -"
-        cells = "".join(f"{row[peer] * 1e6:14.2f}" for peer in peers)
-        rate = WORKLOADS[name].flops / row["fastmlp"]
-        print(f"{name:24}{cells}{rate / 1e9:12.1f}{rate / peak(args.threads):10.0%}{best}", flush=True)
+    with started(peers, args.threads) as pipes:
+        for name in args.only.split(","):
+            table[name] = row = measure(pipes, WORKLOADS[name], args.seconds)
+            others = [row[peer] for peer in peers if peer != "fastmlp"]
+            best = f"{min(others) / row['fastmlp']:9.2f}" if others else "        -"
+            cells = "".join(f"{row[peer] * 1e6:14.2f}" for peer in peers)
+            rate = WORKLOADS[name].flops / row["fastmlp"]
+            print(f"{name:24}{cells}{rate / 1e9:12.1f}{rate / peak(args.threads):10.0%}{best}", flush=True)
     if args.chart:
         draw(table, args.threads, args.chart)
     return 0
