@@ -1,6 +1,7 @@
-// Steps of training: the gradient of a batch, and the update. Three ways to do them: samples as rows
-// (row_steps.cpp), for layers of some width; samples as columns (column_steps.cpp), for networks whose
-// every layer is narrow; and single samples (single_steps.cpp), for batches of one.
+// Steps of training: the gradient of a batch, and the update. Four ways to do them: samples as rows, their batch worked
+// off by all threads together (row_steps.cpp) or in groups (group_steps.cpp), for layers of some width; samples as
+// columns (column_steps.cpp), for networks whose every layer is narrow; and single samples (single_steps.cpp), for
+// batches of one.
 #pragma once
 
 #include <algorithm>
@@ -71,6 +72,8 @@ class BatchSteps : public Steps<T> {
 template <class T>
 std::unique_ptr<Steps<T>> make_row_steps(Run<T>& run);
 template <class T>
+std::unique_ptr<Steps<T>> make_group_steps(Run<T>& run);
+template <class T>
 std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run);
 template <class T>
 std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run);
@@ -78,6 +81,9 @@ std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run);
 // Whether samples as columns are the better layout.
 template <class T>
 bool prefers_columns(const Network& net, int64_t batch_size);
+
+// Whether a batch of rows should be dealt into groups.
+bool prefers_groups(const Network& net, int64_t batch_size);
 
 // The update of one step: a rule with its constants, and the factor that normalises the gradient.
 template <class T>

@@ -27,7 +27,8 @@ int slots_of(int rule, List<U...>) {
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
   if (run.task.batch_size == 1 && !run.task.normalize) return make_single_steps(run);
-  return prefers_columns<T>(run.net, run.task.batch_size) ? make_column_steps(run) : make_row_steps(run);
+  if (prefers_columns<T>(run.net, run.task.batch_size)) return make_column_steps(run);
+  return prefers_groups(run.net, run.task.batch_size) ? make_group_steps(run) : make_row_steps(run);
 }
 
 template <class T>

@@ -1,0 +1,132 @@
+// Steps for batches that leave much more than the network has parameters: a batch is dealt into groups of rows, each
+// with a gradient of its own, and one thread does all of a group, so that hardly anything has to travel between the
+// processors' caches.
+#include <algorithm>
+
+#include "packed.h"
+#include "passes.h"
+#include "steps.h"
+
+namespace fastmlp {
+
+namespace {
+
+constexpr int64_t most_groups = 8;
+// Fewer rows would not repay adding up one more gradient.
+constexpr int64_t fewest_rows = 64;
+
+// The number of groups of n rows: the same for any number of threads, and so are the sums.
+int64_t groups_of(const Network& net, int64_t n) {
+  int64_t left_by_row = net.n_in();
+  for (const Layer& layer : net.layers) left_by_row += 2 * layer.n_out;
+  return std::clamp<int64_t>(std::min(n / fewest_rows, n * left_by_row / net.n_parameters()), 1, most_groups);
+}
+
+template <class T>
+class GroupSteps : public BatchSteps<T> {
+ public:
+  explicit GroupSteps(Run<T>& run)
+      : BatchSteps<T>(run),
+        net_(run.net),
+        task_(run.task),
+        groups_(groups_of(net_, task_.batch_size)),
+        block_(Workspace<T>::block_rows(net_, k_, (task_.batch_size + groups_ - 1) / groups_)),
+        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even))),
+        packed_(run, k_, block_),
+        gradients_(groups_ * packed_.size()),
+        losses_(size_t(groups_)) {
+    workspaces_.reserve(size_t(team_.size()));
+    for (int thread = 0; thread < team_.size(); thread++)
+      workspaces_.emplace_back(net_, k_, block_, Workspace<T>::backward);
+  }
+
+  void read() override { packed_.read(); }
+  void write() override {
+    for (const Item& item : packed_.items()) packed_.write(item);
+  }
+
+  double step(const int64_t* order, int64_t start, int64_t n) override {
+    const int64_t groups = groups_of(net_, n);
+    const int threads = team_.share(work(n));
+    team_.run(threads, groups, [&](int64_t group, int thread) {
+      const int64_t first = group * n / groups, end = (group + 1) * n / groups;
+      losses_[size_t(group)] = pass(order, start + first, end - first, T(1.0 / double(n)), group, thread);
+    });
+    if (run_.stopped) return 0;
+    update(threads, groups);
+    run_.progress.steps++;
+    run_.work_done(double(packed_.size()));
+    double sum = 0;
+    for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
+    return sum;
+  }
+
+  using Item = typename Packed<T>::Item;
+
+  double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
+  T* gradient(int64_t group) const { return gradients_.data() + group * packed_.size(); }
+
+  // The losses of a group's rows, and their gradient, block by block.
+  double pass(const int64_t* order, int64_t start, int64_t n, T scale, int64_t group, int thread) {
+    Workspace<T>& ws = workspaces_[size_t(thread)];
+    const Passes<T> passes{net_, k_, ws};
+    double sum = 0;
+    for (int64_t done = 0; done < n && !run_.stopped; done += block_) {
+      const int64_t rows = std::min(block_, n - done);
+      passes.load(task_.samples, order, start + done, 0, rows);
+      passes.forward(packed_.W(), 0, rows);
+      passes.backward(packed_.WT(), task_.loss, task_.samples.weight, scale, 0, rows);
+      for (const Item& item : packed_.items())
+        passes.gradient(item.l, item.column, item.width, item.first, item.rows, rows, done > 0,
+                        gradient(group) + item.offset);
+      for (int64_t i = 0; i < rows; i++) sum += ws.losses[i];
+      if (thread == 0) run_.work_done(work(rows));
+    }
+    return sum;
+  }
+
+  void add_groups(const Item& item, int64_t groups) const {
+    T* sum = gradient(0) + item.offset;
+    for (int64_t group = 1; group < groups; group++) {
+      const T* g = gradient(group) + item.offset;
+      for (int64_t i = 0; i < item.rows * item.width; i++) sum[i] += g[i];
+    }
+  }
+
+  void update(int threads, int64_t groups) {
+    const auto for_each_item = [&](const auto& body) {
+      team_.run(threads, int64_t(packed_.items().size()), [&](int64_t i, int) { body(packed_.items()[size_t(i)]); });
+    };
+    if (task_.normalize) for_each_item([&](const Item& item) { add_groups(item, groups); });
+    const Update<T> update = make_update(run_, gradient(0), packed_.size());
+    for_each_item([&](const Item& item) {
+      if (!task_.normalize) add_groups(item, groups);
+      packed_.update(item, gradient(0) + item.offset, update);
+    });
+  }
+
+  using BatchSteps<T>::run_;
+  const Kernels<T>& k_ = kernels<T>();
+  const Network& net_;
+  const Task<T>& task_;
+  const int64_t groups_, block_;
+  Team team_;
+  Packed<T> packed_;
+  Buffer<T> gradients_;
+  std::vector<double> losses_;
+  std::vector<Workspace<T>> workspaces_;
+};
+
+}  // namespace
+
+bool prefers_groups(const Network& net, int64_t batch_size) { return groups_of(net, batch_size) > 1; }
+
+template <class T>
+std::unique_ptr<Steps<T>> make_group_steps(Run<T>& run) {
+  return std::make_unique<GroupSteps<T>>(run);
+}
+
+template std::unique_ptr<Steps<float>> make_group_steps(Run<float>&);
+template std::unique_ptr<Steps<double>> make_group_steps(Run<double>&);
+
+}  // namespace fastmlp
