@@ -38,7 +38,7 @@ class ColumnSteps : public BatchSteps<T> {
         most_blocks_((task_.batch_size + block_samples - 1) / block_samples),
         groups_(std::min(most_blocks_, most_groups)),
         keeps_(task_.batch_size >= task_.samples.n && most_blocks_ * block_size() * int64_t(sizeof(T)) <= kept_bytes),
-        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even))),
+        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart))),
         gradients_(groups_ * gradient_stride()),
         blocks_((keeps_ ? most_blocks_ : team_.size()) * block_size()),
         losses_(size_t(groups_)),
@@ -52,7 +52,7 @@ class ColumnSteps : public BatchSteps<T> {
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
-    team_.run(team_.share(work(n)), groups, [&](int64_t group, int thread) {
+    team_.run(team_.share(work(n), 2 * Team::break_even_apart), groups, [&](int64_t group, int thread) {
       double sum = 0;
       for (int64_t b = group * n_blocks / groups, first = b; b < (group + 1) * n_blocks / groups; b++) {
         if (run_.stopped) return;

@@ -31,7 +31,7 @@ class GroupSteps : public BatchSteps<T> {
         task_(run.task),
         groups_(groups_of(net_, task_.batch_size)),
         block_(Workspace<T>::block_rows(net_, k_, (task_.batch_size + groups_ - 1) / groups_)),
-        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even))),
+        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart))),
         packed_(run, k_, block_),
         gradients_(groups_ * packed_.size()),
         losses_(size_t(groups_)) {
@@ -47,7 +47,7 @@ class GroupSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
-    const int threads = team_.share(work(n));
+    const int threads = team_.share(work(n), 2 * Team::break_even_apart);
     team_.run(threads, groups, [&](int64_t group, int thread) {
       const int64_t first = group * n / groups, end = (group + 1) * n / groups;
       losses_[size_t(group)] = pass(order, start + first, end - first, T(1.0 / double(n)), group, thread);

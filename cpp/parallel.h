@@ -26,13 +26,15 @@ class Team {
   // Below this many multiply-adds (about 30 us on one core) a region is not shared: the hand-over takes
   // 0.3 us, but what one core wrote and another reads next has to travel between their caches.
   static constexpr double break_even = 1.5e6;
+  // The same, where every thread reads what it wrote itself.
+  static constexpr double break_even_apart = 5e5;
   // Starting a thread takes some 0.2 ms: a call should have several times as much to do for each.
   static constexpr double worth_a_thread = 4e7;
 
   int size() const { return int(workers_.size()) + 1; }
 
   // How many threads a region of so many multiply-adds should have.
-  int share(double multiply_adds) const { return multiply_adds < break_even ? 1 : size(); }
+  int share(double multiply_adds, double least = break_even) const { return multiply_adds < least ? 1 : size(); }
 
   // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
   template <class Body>
