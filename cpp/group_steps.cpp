@@ -12,11 +12,12 @@ namespace fastmlp {
 namespace {
 
 constexpr int64_t most_groups = 8;
-// Fewer rows would not repay adding up one more gradient.
-constexpr int64_t fewest_rows = 64;
+// Fewer rows would not repay adding up one more gradient, which should fit the cache beside the parameters.
+constexpr int64_t fewest_rows = 64, most_parameters = 64 << 10;
 
 // The number of groups of n rows: the same for any number of threads, and so are the sums.
 int64_t groups_of(const Network& net, int64_t n) {
+  if (net.n_parameters() > most_parameters) return 1;
   int64_t left_by_row = net.n_in();
   for (const Layer& layer : net.layers) left_by_row += 2 * layer.n_out;
   return std::clamp<int64_t>(std::min(n / fewest_rows, n * left_by_row / net.n_parameters()), 1, most_groups);
