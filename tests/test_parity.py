@@ -163,7 +163,9 @@ KINDS_OF_STEPS = {
     "columns, several blocks": ([3, 4, 2], 1500, 1300),
     "columns, more blocks than sums": ([3, 32, 5, 1], 6000, 5500),
     "rows, last batch of one": ([40, 33, 3], 41, 20),
-    "rows, several blocks": ([100, 65, 10], 1500, 1400),
+    "rows, several blocks": ([300, 250, 10], 600, 550),
+    "groups of rows": ([40, 33, 3], 300, 200),
+    "groups of rows, several blocks": ([100, 65, 10], 3500, 3300),
     "rows, two rows": ([50, 50], 4, 2),
 }
 
