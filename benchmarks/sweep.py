@@ -30,11 +30,15 @@ from typing import Any
 import numpy as np
 from compare_peers import Round, Workload, fastmlp_round, measure, started
 
+import fastmlp
+
 WIDTHS = (*range(1, 33), 45, 46, 47, 63, 64, 65, 96, 100, 127, 128, 129, 200, 255, 256, 300, 511, 512, 1000, 1023, 1024)
 DEPTHS = (1, 2, 3, 4, 5)
 BATCHES = (1, 2, 5, 16, 32, 100, 128, 512, 1000, 4096)
 MAP_WIDTHS = (1, 2, 4, 8, 16, 24, 32, 33, 45, 46, 64, 100, 128, 256, 512, 1024)
 MAP_BATCHES = (1, 4, 16, 64, 128, 512, 4096)
+
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # A round: so many seconds at so many operations a second and so many seconds of a step's overhead.
 ROUND, SPEED, OVERHEAD = 3e-3, 5e10, 1e-6
@@ -79,7 +83,7 @@ Check = Callable[[int, int, int, int], Iterator[Finding]]
 def threads(width: int, depth: int, batch: int, n: int) -> Iterator[Finding]:
     """Compare the number of threads that is chosen with every fixed one."""
     work = workload(width, depth, batch)
-    counts: list[int | None] = [None, *range(1, len(os.sched_getaffinity(0)) + 1)]
+    counts: list[int | None] = [None, *range(1, PROCESSORS + 1)]
     seconds = in_turns({str(count): fastmlp_round(work, count) for count in counts}, n)
     chosen = seconds.pop("None")
     best = min(seconds, key=seconds.__getitem__)
@@ -90,7 +94,7 @@ def neighbours(width: int, depth: int, batch: int, n: int) -> Iterator[Finding]:
     """Compare a width with the next one, trained for as many steps."""
     work = workload(width, depth, batch)
     wider = replace(work, sizes=(10, *[width + 1] * depth, 10))
-    for count in range(1, len(os.sched_getaffinity(0)) + 1):
+    for count in range(1, PROCESSORS + 1):
         seconds = in_turns({"": fastmlp_round(work, count), "wider": fastmlp_round(wider, count)}, n)
         yield Finding(seconds["wider"] / seconds[""], width, depth, batch, f"{count} thread(s)")
 
@@ -101,7 +105,7 @@ def last(width: int, depth: int, batch: int, n: int) -> Iterator[Finding]:
     work = replace(work, rows=min(work.rows, 4 * batch))
     for rest in sorted({1, batch // 2, batch - 1} - {0, batch}):
         parts = {"whole": (work.rows, batch), "short": (rest, rest), "both": (work.rows + rest, batch)}
-        for count in range(1, len(os.sched_getaffinity(0)) + 1):
+        for count in range(1, PROCESSORS + 1):
             seconds = in_turns({k: plain_round(work, *part, count) for k, part in parts.items()}, n)
             share = seconds["both"] / (seconds["whole"] + seconds["short"])
             yield Finding(share, width, depth, batch, f"and {rest} rows, {count} thread(s)")
@@ -109,8 +113,6 @@ def last(width: int, depth: int, batch: int, n: int) -> Iterator[Finding]:
 
 def plain_round(work: Workload, rows: int, batch: int, count: int) -> Round:
     """Return a round of rows that need not be whole batches."""
-    import fastmlp
-
     net: Any = fastmlp.Network(work.sizes, work.activation, random_state=0)
     rng = np.random.default_rng(0)
     X, Y = (rng.standard_normal((rows, n), np.float32) for n in (work.sizes[0], work.sizes[-1]))
@@ -181,16 +183,18 @@ def draw(maps: dict[tuple[str, int], Any], widths: list[int], batches: list[int]
     figure.savefig(path)
 
 
-def compare(widths: list[int], batches: list[int], depth: int, seconds: float, path: str | None) -> None:
+def compare(
+    peers: list[str], widths: list[int], batches: list[int], depth: int, seconds: float, path: str | None
+) -> None:
     """Measure and print the map, and draw it where a path is given."""
     maps = {}
-    for count in range(1, len(os.sched_getaffinity(0)) + 1):
-        for peer in ("NumPy", "PyTorch"):
+    for count in range(1, PROCESSORS + 1):
+        for peer in peers:
             maps[peer, count] = np.empty((len(batches), len(widths)))
-        with started(["fastmlp", "NumPy", "PyTorch"], count) as pipes:
+        with started(["fastmlp", *peers], count) as pipes:
             for (i, batch), (j, width) in itertools.product(enumerate(batches), enumerate(widths)):
                 row = measure(pipes, workload(width, depth, batch), seconds)
-                for peer in ("NumPy", "PyTorch"):
+                for peer in peers:
                     maps[peer, count][i, j] = row[peer] / row["fastmlp"]
     for (peer, count), ratios in maps.items():
         print(f"{peer} over fastmlp, {count} thread(s): {(ratios < 1).sum()} of {ratios.size} cells lost")
@@ -214,6 +218,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--batches", type=numbers)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of a ratio")
     parser.add_argument("--seconds", type=float, default=0.2, help="measuring time of a cell of the map")
+    parser.add_argument("--peers", default="NumPy,PyTorch", help="of the map, separated by commas")
     parser.add_argument("--chart", help="draw the map into this file")
     args = parser.parse_args(argv)
     if wrong := set(args.what) - {*checks, "map"}:
@@ -222,7 +227,8 @@ def main(argv: list[str] | None = None) -> int:
     for name in args.what:
         if name == "map":
             depth = args.depths[min(1, len(args.depths) - 1)]
-            compare(args.widths or [*MAP_WIDTHS], args.batches or [*MAP_BATCHES], depth, args.seconds, args.chart)
+            widths, batches = args.widths or [*MAP_WIDTHS], args.batches or [*MAP_BATCHES]
+            compare(args.peers.split(","), widths, batches, depth, args.seconds, args.chart)
         else:
             tell(checks[name], search(checks[name], cells, args.rounds))
     return 0

@@ -1,4 +1,4 @@
-"""The comparison with peers runs, with those that are here."""
+"""The benchmarks run, with those peers that are here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "compare_peers.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def test_comparison_with_numpy_prints_a_table_and_draws_a_chart(tmp_path: Path) -> None:
     chart = tmp_path / "speed.png"
-    command = [sys.executable, SCRIPT, "--only", "tiny,tabular", "--peers", "fastmlp,NumPy", "--seconds", "0.3"]
+    command = [
+        sys.executable,
+        BENCHMARKS / "compare_peers.py",
+        "--only",
+        "tiny,tabular",
+        "--peers",
+        "fastmlp,NumPy",
+        "--seconds",
+        "0.3",
+    ]
     result = subprocess.run([*command, "--chart", chart], capture_output=True, text=True, check=True)
     head, *rows = result.stdout.splitlines()
     assert head.split()[-6:] == ["NumPy", "GF/s", "of", "peak", "x", "best"]
@@ -22,4 +31,22 @@ def test_comparison_with_numpy_prints_a_table_and_draws_a_chart(tmp_path: Path) 
         # The slack is for a machine that is busy with something else; what is expected is 3 to 100.
         assert float(numpy) > 1.2 * float(ours) > 0
         assert float(ratio) > 1.2
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sweep_tells_how_many_ratios_are_out_of_their_limit_and_draws_a_map(tmp_path: Path) -> None:
+    chart = tmp_path / "sweep.png"
+    command = [sys.executable, BENCHMARKS / "sweep.py", "threads", "neighbours", "last", "map"]
+    cells = ["--widths", "3,40", "--depths", "1,2", "--batches", "5,150", "--rounds", "1", "--seconds", "0.01"]
+    result = subprocess.run(
+        [*command, *cells, "--peers", "NumPy", "--chart", chart], capture_output=True, text=True, check=True
+    )
+    lines = result.stdout.splitlines()
+    for name in ("threads", "neighbours", "last"):
+        told = next(line for line in lines if line.startswith(f"{name}: "))
+        assert int(told.split()[1]) >= 8
+        assert told.endswith("out of the limit")
+    rows = [line.split() for line in lines if line.split()[0] in ("5", "150")]
+    assert len(rows) >= 2
+    assert all(float(ratio) > 0 for row in rows for ratio in row[1:])
     assert chart.read_bytes().startswith(b"\x89PNG")
