@@ -26,7 +26,7 @@ def test_history_has_one_loss_per_epoch_and_falls(backend: Any, data: tuple[Arra
     assert net.loss(*data) < 0.1 * before
     assert history.validation_loss == []
     assert history.seconds > 0
-    assert history.stop_reason == "all 200 epochs done"
+    assert history.stop_reason == "all epochs done"
 
 
 def test_batch_descents_loss_is_the_one_before_the_update(backend: Any, data: tuple[Array, Array]) -> None:

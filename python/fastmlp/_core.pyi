@@ -2,6 +2,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+import numpy as np
+
 from .reference.arrays import Array
 
 __version__: str
@@ -13,13 +15,29 @@ class Progress:
     def steps(self) -> int: ...
     def take(self) -> tuple[list[float], list[float]]: ...
 
+@final
+class Rule:
+    def __init__(
+        self,
+        optimizer: object,
+        attributes: Sequence[str],
+        name: str,
+        normalize: bool,
+        hyperparameters: Sequence[float],
+        slots: list[Array],
+        dtype: np.dtype[Any],
+    ) -> None: ...
+
 class _Network:
     def __init__(self, sizes: Sequence[int], activations: Sequence[str], bias: bool, parameters: Array) -> None: ...
     @staticmethod
     def spin(rounds: int) -> int: ...
     def predict(self, X: Array, n_threads: int) -> Array: ...
-    def predict_if_ready(self, X: object) -> Array | None: ...
+    def predict_if_plain(self, X: object) -> Array | None: ...
     def can_read(self, X: object, Y: object) -> bool: ...
+    def claim(self) -> bool: ...
+    def release(self) -> None: ...
+    def train_if_plain(self, *arguments: object) -> tuple[list[float], float] | None: ...
     def loss(self, X: Array, Y: Array, weight: Array | None, loss: str, n_threads: int) -> float: ...
     def gradient(
         self, X: Array, Y: Array, weight: Array | None, loss: str, gradient: Array, n_threads: int
@@ -36,10 +54,7 @@ class _Network:
         batch_size: int,
         random: Any,
         loss: str,
-        rule: str,
-        normalize: bool,
-        slots: list[Array],
-        hyperparameters: Sequence[float],
+        rule: Rule,
         steps: int,
         n_threads: int,
         report_every_epoch: bool,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,12 @@ from .reference import checks
 from .reference.arrays import Array
 from .reference.layers import Layers
 from .reference.losses import LOSSES
-from .reference.optimizers import Optimizer
+from .reference.optimizers import RULES, Optimizer
 from .reference.results import Gradients, History, Trace
-from .reference.training import Monitor, Task, check_samples, check_task
+from .reference.training import ALL_DONE, Monitor, Task, check_samples, check_task
+
+# Those whose numbers follow from their attributes alone.
+OWN_OPTIMIZERS = {type(optimizer) for optimizer in RULES.values()}
 
 
 class Network(Layers):
@@ -65,7 +67,6 @@ class Network(Layers):
         super()._lay_out(sizes, activations, bias, dtype)
         compiled = _core.NetworkFloat32 if dtype == np.float32 else _core.NetworkFloat64
         self._core = compiled(sizes, activations, bias, self._parameters)
-        self._training = Lock()
 
     def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
         """Return the outputs Y_hat for the rows of X.
@@ -98,7 +99,7 @@ class Network(Layers):
         array([[3.5],
                [0.5]])
         """
-        if n_threads is None and (Y_hat := self._core.predict_if_ready(X)) is not None:
+        if n_threads is None and (Y_hat := self._core.predict_if_plain(X)) is not None:
             return Y_hat
         return self._core.predict(self._inputs(X), checks.threads(n_threads))
 
@@ -298,6 +299,24 @@ class Network(Layers):
         >>> round(float(net.weights[0][0, 0]), 4)
         0.5
         """
+        done = self._core.train_if_plain(
+            X,
+            Y,
+            epochs,
+            batch_size,
+            optimizer,
+            loss,
+            shuffle,
+            sample_weight,
+            validation_data,
+            callbacks,
+            progress,
+            random_state,
+            n_threads,
+        )
+        if done is not None:
+            losses, seconds = done
+            return History(losses, [], seconds, ALL_DONE)
         task = check_task(
             self,
             X,
@@ -314,7 +333,7 @@ class Network(Layers):
         )
         threads = checks.threads(n_threads)
         monitor = Monitor(self, task, callbacks, progress)
-        if not self._training.acquire(blocking=False):
+        if not self._core.claim():
             raise RuntimeError(
                 "this network is being trained by another thread, or by the run that this callback belongs to: "
                 "train a copy(), or wait"
@@ -324,12 +343,15 @@ class Network(Layers):
             with monitor:
                 self._run(task, monitor, threads)
         finally:
-            self._training.release()
+            self._core.release()
         return monitor.history
 
     def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
         """Run the compiled loop, which comes back to ``report`` now and then if there is anything to do there."""
         optimizer = task.optimizer
+        rule = self._rule(optimizer)
+        if type(optimizer) in OWN_OPTIMIZERS:
+            optimizer.checked = rule
         seen, steps_before = _core.Progress(), optimizer.steps
         X_validation, Y_validation = task.validation or (None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
@@ -352,10 +374,7 @@ class Network(Layers):
                     task.batch_size,
                     bits.capsule if bits else None,
                     task.loss,
-                    optimizer.rule,
-                    optimizer.normalizes,
-                    optimizer.slots,
-                    optimizer.hyperparameters(),
+                    rule,
                     steps_before,
                     n_threads,
                     bool(monitor.callbacks),
@@ -365,6 +384,18 @@ class Network(Layers):
         finally:
             optimizer.steps = steps_before + seen.steps
         monitor.add(*seen.take())
+
+    def _rule(self, optimizer: Optimizer) -> _core.Rule:
+        """Return what the core knows of an optimizer that was checked and prepared."""
+        return _core.Rule(
+            optimizer,
+            optimizer.attributes(),
+            optimizer.rule,
+            optimizer.normalizes,
+            optimizer.hyperparameters(),
+            optimizer.slots,
+            self.dtype,
+        )
 
     def _can_read(self, X: object, Y: object) -> bool:
         return self._core.can_read(X, Y)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +27,8 @@ class Optimizer(ABC):
 
     steps: int = field(default=0, init=False, repr=False)
     slots: list[Array] = field(default_factory=list, init=False, repr=False, compare=False)
+    # What the core keeps of the object once it is checked; not part of the state.
+    checked: Any = field(default=None, init=False, repr=False, compare=False)
 
     HYPERPARAMETERS: ClassVar[tuple[str, ...]] = ()
 
@@ -56,6 +58,10 @@ class Optimizer(ABC):
         """Return the hyperparameters of the rule, in the order of their names."""
         return [getattr(self, name) for name in self.HYPERPARAMETERS]
 
+    def attributes(self) -> list[str]:
+        """Return the names of the attributes that the rule and its numbers follow from."""
+        return [f.name for f in fields(self) if f.name not in ("steps", "checked")]
+
     def prepare(self, parameters: Array) -> None:
         """Make the slots for these parameters, or check that the slots held are theirs.
 
@@ -82,6 +88,7 @@ class Optimizer(ABC):
         """Forget the state: the next ``train`` starts the rule afresh."""
         self.steps = 0
         self.slots = []
+        self.checked = None
 
     def update(self, parameters: Array, gradient: Array) -> None:
         """Move the parameters, in place, by one step of the rule."""
@@ -97,6 +104,9 @@ class Optimizer(ABC):
     def step(self, W: Array, dW: Array) -> None:
         """Apply the rule's formula to the flat arrays W and dW."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "checked": None}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A slot restored from bytes has lost its alignment.
         slots = state.pop("slots")
@@ -108,7 +118,7 @@ class Optimizer(ABC):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
         other = object.__new__(type(self))
-        other.__setstate__(dict(self.__dict__))
+        other.__setstate__(self.__getstate__())
         return other
 
 

@@ -54,6 +54,9 @@ class Callback(Protocol):
         """Be told that a run is over, also when an exception ended it."""
 
 
+# Why a run ended that was let run.
+ALL_DONE = "all epochs done"
+
 EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
 
 
@@ -171,7 +174,7 @@ class Monitor:
     """
 
     def __init__(self, net: Layers, task: Task, callbacks: Iterable[Any], progress: bool) -> None:
-        self.history = History(stop_reason=f"all {task.epochs} epochs done")
+        self.history = History(stop_reason=ALL_DONE)
         self.callbacks = check_callbacks(callbacks) if callbacks != () else []
         self._optimizer = task.optimizer
         self._state = State(net, 0, task.epochs, self.history)

@@ -1,0 +1,311 @@
+// A network as Python has it: checks of what would read or write memory that is not ours, and the GIL.
+#pragma once
+
+#include <chrono>
+#include <limits>
+
+#include "bindings_support.h"
+
+namespace fastmlp {
+namespace {
+
+template <class T>
+class PyNetwork {
+ public:
+  using OptionalArray = std::optional<Array<T>>;
+
+  PyNetwork(const std::vector<int64_t>& sizes, const std::vector<std::string>& activations, bool bias,
+            Array<T> parameters)
+      : parameters_(std::move(parameters)) {
+    require(sizes.size() >= 2 && activations.size() == sizes.size() - 1, "one activation per layer after the first");
+    std::vector<int> ids;
+    for (const std::string& name : activations) ids.push_back(id_of(name, Activations{}));
+    net_ = make_network(sizes, ids, bias);
+    data_ = flat(parameters_, net_.n_parameters(), "parameters do not fit the layers");
+  }
+
+  py::array_t<T> predict(const Array<T>& X, int n_threads) const {
+    require(X.ndim() == 2, "X must be a matrix");
+    const int64_t n = X.shape(0);
+    const T* x = matrix(X, n, net_.n_in(), "X does not fit the network");
+    py::array_t<T> Y_hat({n, net_.n_out()});
+    T* y = Y_hat.mutable_data();
+    Interrupts interrupts;
+    {
+      py::gil_scoped_release release;
+      fastmlp::predict(net_, data_, x, n, y, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
+    return Y_hat;
+  }
+
+  // The outputs, or None if X is not an array of finite numbers that can be read where it is.
+  py::object predict_if_plain(PyObject* X) const {
+    const int64_t n = plain_rows(X, net_.n_in());
+    if (n < 0 || kernels<T>().find_nonfinite(data_of(X), n * net_.n_in()) >= 0) return py::none();
+    return predict(py::reinterpret_borrow<Array<T>>(X), 0);
+  }
+
+  // Whether X and Y are such arrays, with a row of both for each sample.
+  bool can_read(const py::handle& X, const py::handle& Y) const {
+    Samples<T> samples;
+    return take_plain(X.ptr(), Y.ptr(), samples) && all_finite(samples);
+  }
+
+  double loss(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
+              int n_threads) const {
+    const Samples<T> s = samples(X, Y, weight);
+    const int id = id_of(loss, Losses{});
+    Interrupts interrupts;
+    double J = 0;
+    {
+      py::gil_scoped_release release;
+      J = mean_loss(net_, data_, s, id, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
+    return J;
+  }
+
+  double gradient(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
+                  Array<T>& gradient, int n_threads) const {
+    const Samples<T> s = samples(X, Y, weight);
+    const int id = id_of(loss, Losses{});
+    T* g = flat(gradient, net_.n_parameters(), "gradient does not fit the network");
+    Interrupts interrupts;
+    double J = 0;
+    {
+      py::gil_scoped_release release;
+      J = fastmlp::gradient(net_, data_, s, id, g, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
+    return J;
+  }
+
+  // (J, Z, A, delta) of layers 1..L.
+  py::tuple trace(const Array<T>& X, const OptionalArray& Y, const std::string& loss) const {
+    Samples<T> s{X.data(), nullptr, nullptr, X.shape(0)};
+    if (Y)
+      s = samples(X, *Y, std::nullopt);
+    else
+      matrix(X, s.n, net_.n_in(), "X does not fit the network");
+    py::list lists[3];
+    std::vector<T*> pointers[3];
+    for (const Layer& layer : net_.layers)
+      for (int i = 0; i < (Y ? 3 : 2); i++) {
+        py::array_t<T> a({s.n, layer.n_out});
+        pointers[i].push_back(a.mutable_data());
+        lists[i].append(a);
+      }
+    const double J =
+        s.n ? fastmlp::trace(net_, data_, s, id_of(loss, Losses{}), pointers[0], pointers[1], pointers[2]) : 0;
+    return py::make_tuple(J, lists[0], lists[1], lists[2]);
+  }
+
+  // One run at a time: false where another one is under way.
+  bool claim() { return !std::exchange(training_, true); }
+  void release() { training_ = false; }
+
+  void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
+             const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size,
+             const std::optional<py::capsule>& random, const std::string& loss, const PyRule& rule, int64_t steps,
+             int n_threads, bool report_every_epoch, PyProgress& progress, const std::optional<py::function>& report) {
+    Task<T> task{};
+    task.samples = samples(X, Y, weight);
+    if (X_validation && Y_validation) task.validation = samples(*X_validation, *Y_validation, std::nullopt);
+    task.epochs = epochs;
+    task.batch_size = batch_size;
+    require(task.samples.n > 0 && batch_size > 0, "a batch needs rows");
+    if (random) task.random = random->get_pointer<BitGenerator>();
+    task.loss = id_of(loss, Losses{});
+    Kept kept;
+    require(take_rule(rule, task, kept), "a slot does not fit the network");
+    std::vector<double> hyperparameters = rule.hyperparameters;  // which callbacks may change while the run lasts
+    task.hyperparameters = hyperparameters.data();
+    task.steps = steps;
+    task.n_threads = n_threads;
+    task.report_every_epoch = report_every_epoch;
+
+    Interrupts interrupts;
+    {
+      py::gil_scoped_release release;
+      fastmlp::train(net_, data_, task, progress.progress, [&](const Progress&, bool whole) {
+        return interrupts.carry_on([&] {
+          if (!report) return true;
+          const py::object next = (*report)();
+          if (next.is_none()) return false;
+          auto values = py::cast<std::vector<double>>(next);
+          require(values.size() == hyperparameters.size(), "the rule has other hyperparameters");
+          if (whole) std::copy(values.begin(), values.end(), hyperparameters.begin());
+          return true;
+        });
+      });
+    }
+    interrupts.raise();
+  }
+
+  // Arguments of Network.train, in its order.
+  struct Arguments {
+    PyObject *X, *Y, *epochs, *batch_size, *optimizer, *loss, *shuffle, *sample_weight, *validation_data, *callbacks,
+        *progress, *random_state, *n_threads;
+  };
+
+  // Train where there is nothing to convert, draw or watch, and every argument is as right as it looks: (losses,
+  // seconds). None where anything else is asked for; then nothing has happened. A call of a few steps takes a fraction
+  // of a millisecond, most of it to fetch into the cache all that the call touches: here that is little.
+  py::object train_if_plain(const Arguments& arguments) {
+    const auto start = std::chrono::steady_clock::now();
+    Task<T> task{};
+    Kept kept;
+    if (training_ || !take_plain(arguments, task, kept) || !all_finite(task.samples)) return py::none();
+    const auto optimizer = py::reinterpret_borrow<py::object>(arguments.optimizer);
+    static PyObject* const steps = PyUnicode_InternFromString("steps");
+    task.steps = py::cast<int64_t>(optimizer.attr(steps));
+    Interrupts interrupts;
+    Progress progress;
+    const auto train = [&] {
+      fastmlp::train(net_, data_, task, progress,
+                     [&](const Progress&, bool) { return interrupts.carry_on([] { return true; }); });
+    };
+    {
+      const Claim claim(*this);
+      if (net_.multiply_adds() * double(task.samples.n) * double(task.epochs) < too_short_to_share) {
+        train();
+      } else {
+        py::gil_scoped_release release;
+        train();
+      }
+    }
+    optimizer.attr(steps) = py::int_(task.steps + progress.steps);
+    interrupts.raise();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    return py::make_tuple(std::move(progress.loss), seconds.count());
+  }
+
+ private:
+  // Multiply-adds of a forward pass: a run of less does not drop the GIL, which takes longer than others would gain.
+  static constexpr double too_short_to_share = 3e5;
+  static constexpr int64_t many_elements = 1 << 20;  // to look at, without the GIL
+
+  // What a run works with, for as long as it lasts: other threads may drop it meanwhile.
+  struct Kept {
+    py::object rule, slots[max_slots];
+  };
+
+  class Claim {
+   public:
+    explicit Claim(PyNetwork& net) : net_(net) { net.training_ = true; }
+    ~Claim() { net_.training_ = false; }
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+
+   private:
+    PyNetwork& net_;
+  };
+
+  // Whether it is an array of the network's very dtype that can be read where it lies. Subclasses, such as masked
+  // arrays, may mean more than their memory holds.
+  static bool is_plain(const PyObject* array) {
+    namespace numpy = py::detail;
+    using numpy::npy_api;
+    return Py_TYPE(array) == npy_api::get().PyArray_Type_ && is_own_dtype(numpy::array_proxy(array)->descr) &&
+           numpy::check_flags(array, npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_);
+  }
+
+  static bool is_own_dtype(const PyObject* dtype) {
+    const auto* d = py::detail::array_descriptor_proxy(dtype);
+    return d->type_num == py::detail::npy_format_descriptor<T>::value && d->byteorder == '=';
+  }
+
+  // The rows of such a matrix, or -1 for anything else.
+  int64_t plain_rows(const PyObject* array, int64_t columns) const {
+    if (!is_plain(array)) return -1;
+    const auto* a = py::detail::array_proxy(array);
+    return a->nd == 2 && a->dimensions[1] == columns ? a->dimensions[0] : -1;
+  }
+
+  static const T* data_of(const PyObject* array) {
+    return reinterpret_cast<const T*>(py::detail::array_proxy(array)->data);
+  }
+
+  // X and Y where they lie, if there is a row of both for each sample.
+  bool take_plain(const PyObject* X, const PyObject* Y, Samples<T>& samples) const {
+    const int64_t n = plain_rows(X, net_.n_in());
+    if (n <= 0 || plain_rows(Y, net_.n_out()) != n) return false;
+    samples = {data_of(X), data_of(Y), nullptr, n};
+    return true;
+  }
+
+  bool all_finite(const Samples<T>& s) const {
+    std::optional<py::gil_scoped_release> release;
+    if (s.n * (net_.n_in() + net_.n_out()) > many_elements) release.emplace();
+    return kernels<T>().find_nonfinite(s.X, s.n * net_.n_in()) < 0 &&
+           kernels<T>().find_nonfinite(s.Y, s.n * net_.n_out()) < 0;
+  }
+
+  bool take_plain(const Arguments& a, Task<T>& task, Kept& kept) const {
+    constexpr int64_t many_threads = 64, largest = std::numeric_limits<int64_t>::max();
+    if (!take_plain(a.X, a.Y, task.samples)) return false;
+    const int64_t n = task.batch_size = task.samples.n;
+    int64_t threads = 0;
+    if (!plain_integer(a.epochs, 0, largest, task.epochs) ||
+        (a.batch_size != Py_None && !plain_integer(a.batch_size, 1, largest, task.batch_size)) ||
+        (a.n_threads != Py_None && !plain_integer(a.n_threads, 1, many_threads, threads)))
+      return false;
+    task.batch_size = std::min(task.batch_size, n);
+    task.n_threads = int(threads);
+    task.loss = find_id(a.loss, Losses{});
+    const bool draws = a.shuffle != Py_False && !(a.shuffle == Py_True && task.batch_size == n);
+    const bool watched = !PyTuple_CheckExact(a.callbacks) || PyTuple_GET_SIZE(a.callbacks) || a.progress != Py_False;
+    return task.loss >= 0 && !draws && !watched && a.sample_weight == Py_None && a.validation_data == Py_None &&
+           a.random_state == Py_None && parameters_.writeable() && take_plain_rule(a.optimizer, task, kept);
+  }
+
+  // The rule of an optimizer that was checked before and is still what it was.
+  bool take_plain_rule(PyObject* optimizer, Task<T>& task, Kept& kept) const {
+    static PyObject* const checked = PyUnicode_InternFromString("checked");
+    static PyObject* const rule_type = py::type::of<PyRule>().ptr();
+    const py::object& found = kept.rule = py::reinterpret_steal<py::object>(PyObject_GetAttr(optimizer, checked));
+    if (!found) PyErr_Clear();
+    if (!found || py::type::handle_of(found).ptr() != rule_type) return false;
+    const PyRule& rule = held<PyRule>(found.ptr());
+    if (!rule.describes(optimizer) || !is_own_dtype(rule.dtype.ptr())) return false;
+    return take_rule(rule, task, kept);
+  }
+
+  // False where a slot does not fit the network.
+  bool take_rule(const PyRule& rule, Task<T>& task, Kept& kept) const {
+    task.rule = rule.id;
+    task.normalize = rule.normalize;
+    task.hyperparameters = rule.hyperparameters.data();
+    for (size_t i = 0; i < rule.n_slots; i++) {
+      PyObject* slot = PyList_GET_ITEM(rule.slots.ptr(), Py_ssize_t(i));
+      const auto* a = py::detail::array_proxy(slot);
+      if (!is_plain(slot) || a->nd != 1 || a->dimensions[0] != net_.n_parameters() ||
+          !py::detail::check_flags(slot, py::detail::npy_api::NPY_ARRAY_WRITEABLE_))
+        return false;
+      task.slots[i] = reinterpret_cast<T*>(a->data);
+      kept.slots[i] = py::reinterpret_borrow<py::object>(slot);
+    }
+    return true;
+  }
+
+  Samples<T> samples(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight) const {
+    require(X.ndim() == 2, "X must be a matrix");
+    const int64_t n = X.shape(0);
+    Samples<T> s{matrix(X, n, net_.n_in(), "X does not fit the network"),
+                 matrix(Y, n, net_.n_out(), "Y does not fit the network and X"), nullptr, n};
+    if (weight) {
+      require(weight->ndim() == 1 && weight->shape(0) == n, "one weight per row");
+      s.weight = weight->data();
+    }
+    return s;
+  }
+
+  Array<T> parameters_;
+  T* data_ = nullptr;
+  Network net_;
+  bool training_ = false;  // guarded by the GIL
+};
+
+}  // namespace
+}  // namespace fastmlp

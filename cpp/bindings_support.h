@@ -1,0 +1,189 @@
+// What the bindings share: checks of arrays and names, signals, and the rule of an optimizer.
+#pragma once
+
+#include <pybind11/functional.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "network.h"
+#include "steps.h"
+#include "train.h"
+#include "watch.h"
+
+namespace py = pybind11;
+
+namespace fastmlp {
+namespace {
+
+// C-ordered and of exactly this dtype: with noconvert, anything else is refused.
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+template <class... S>
+std::vector<std::string> names(List<S...>) {
+  return {S::name...};
+}
+
+template <class... S>
+int id_of(const std::string& name, List<S...>) {
+  static constexpr const char* known[] = {S::name...};
+  for (int i = 0; i < int(sizeof...(S)); i++)
+    if (name == known[i]) return i;
+  throw py::value_error("unknown name '" + name + "'");
+}
+
+// The number of a name, or -1 for anything else.
+template <class... S>
+int find_id(PyObject* name, List<S...>) {
+  static constexpr const char* known[] = {S::name...};
+  for (int i = 0; i < int(sizeof...(S)) && PyUnicode_CheckExact(name); i++)
+    if (PyUnicode_CompareWithASCIIString(name, known[i]) == 0) return i;
+  return -1;
+}
+
+// Whether `value` is an int from low to high, and nothing that merely acts like one; then it is put into `result`.
+inline bool plain_integer(PyObject* value, int64_t low, int64_t high, int64_t& result) {
+  if (!PyLong_CheckExact(value)) return false;
+  int overflow = 0;
+  result = PyLong_AsLongLongAndOverflow(value, &overflow);
+  return !overflow && low <= result && result <= high;
+}
+
+void require(bool holds, const char* what) {
+  if (!holds) throw py::value_error(what);
+}
+
+template <class T>
+const T* matrix(const Array<T>& a, int64_t n, int64_t columns, const char* what) {
+  require(a.ndim() == 2 && a.shape(0) == n && a.shape(1) == columns, what);
+  return a.data();
+}
+
+template <class T>
+T* flat(Array<T>& a, int64_t n, const char* what) {
+  require(a.ndim() == 1 && a.shape(0) == n, what);
+  return a.mutable_data();
+}
+
+// Asks Python now and then whether a signal has come. An exception cannot cross the threads' work: it
+// ends the work, and is raised when that is over.
+class Interrupts {
+ public:
+  Pause pause() {
+    return [this](double multiply_adds) { return !watch_.due(multiply_adds) || carry_on([] { return true; }); };
+  }
+
+  // Look for signals, then call asked(), which needs the GIL.
+  template <class Asked>
+  bool carry_on(const Asked& asked) {
+    py::gil_scoped_acquire acquire;
+    try {
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      return asked();
+    } catch (...) {
+      error_ = std::current_exception();
+      return false;
+    }
+  }
+
+  void raise() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  Watch watch_;
+  std::exception_ptr error_;
+};
+
+// An optimizer as it was when Python checked it: its rule, and the attributes that this followed from.
+class PyRule {
+ public:
+  PyRule(const py::object& optimizer, const std::vector<py::str>& attributes, const std::string& name, bool normalize,
+         std::vector<double> hyperparameters, const py::list& slots, const py::dtype& dtype)
+      : id(id_of(name, Optimizers{})),
+        n_slots(size_t(slots_of(id))),
+        normalize(normalize),
+        hyperparameters(std::move(hyperparameters)),
+        slots(slots),
+        dtype(dtype) {
+    require(this->hyperparameters.size() == n_hyperparameters(Optimizers{}), "the rule has other hyperparameters");
+    require(slots.size() >= n_slots, "the rule needs more slots");
+    for (const py::str& attribute : attributes) {
+      py::str interned = attribute;
+      PyUnicode_InternInPlace(&interned.ptr());
+      attributes_.emplace_back(interned, optimizer.attr(interned));
+    }
+  }
+
+  // Whether the optimizer's attributes are still the same objects.
+  bool describes(const py::handle& optimizer) const {
+    for (const auto& [name, value] : attributes_)
+      if (optimizer.attr(name).ptr() != value.ptr()) return false;
+    return slots.size() >= n_slots;
+  }
+
+  const int id;
+  const size_t n_slots;
+  const bool normalize;
+  const std::vector<double> hyperparameters;
+  const py::list slots;
+  const py::dtype dtype;  // of the parameters
+
+ private:
+  template <class... U>
+  size_t n_hyperparameters(List<U...>) const {
+    static constexpr size_t all[] = {std::size(U::hyperparameters)...};
+    return all[id];
+  }
+
+  std::vector<std::pair<py::str, py::object>> attributes_;
+};
+
+// The C++ object inside a Python one of this very type: pybind11's own way there searches its tables.
+template <class C>
+C& held(PyObject* object) {
+  return *static_cast<C*>(reinterpret_cast<py::detail::instance*>(object)->simple_value_holder[0]);
+}
+
+// A method that CPython calls without pybind11's dispatcher between them.
+template <class Call>
+PyObject* call_plainly(const Call& call) {
+  try {
+    return py::object(call()).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+// The new epochs of a run, as Python takes them.
+struct PyProgress {
+  Progress progress;
+  size_t taken = 0;
+
+  std::tuple<std::vector<double>, std::vector<double>> take() {
+    const auto since = [this](const std::vector<double>& v) {
+      return std::vector<double>(v.begin() + std::ptrdiff_t(std::min(taken, v.size())), v.end());
+    };
+    auto result = std::make_tuple(since(progress.loss), since(progress.validation_loss));
+    taken = progress.loss.size();
+    return result;
+  }
+};
+
+}  // namespace
+}  // namespace fastmlp
