@@ -77,9 +77,7 @@ class GroupSteps : public BatchSteps<T> {
       passes.load(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
       passes.backward(packed_.WT(), task_.loss, task_.samples.weight, scale, 0, rows);
-      for (const Item& item : packed_.items())
-        passes.gradient(item.l, item.column, item.width, item.first, item.rows, rows, done > 0,
-                        gradient(group) + item.offset);
+      for (const Item& item : packed_.items()) passes.gradient(item, rows, done > 0, gradient(group) + item.offset);
       for (int64_t i = 0; i < rows; i++) sum += ws.losses[i];
       if (thread == 0) run_.work_done(work(rows));
     }

@@ -15,6 +15,8 @@ void copy_row(const Matrix<T>& from, int64_t row, int64_t n, T* to) {
   std::copy_n(from.data + row * from.stride, n, to);
 }
 
+constexpr double one_part = 1e18;  // elements: a panel is one part
+
 // Fewer rows than these read the parameters where they lie; packing them first would cost more.
 constexpr int64_t rows_worth_packing = 64;
 
@@ -29,10 +31,7 @@ class Weights {
     }
     packed_ = Buffer<T>(packing_.size());
     packing_.pack(parameters, packed_.data());
-    for (size_t l = 0; l < net.layers.size(); l++) {
-      const Matrix<T> layer = packing_.layer(packed_.data(), l);
-      W.push_back({layer.data, layer.stride, layer.panel_rows});
-    }
+    for (size_t l = 0; l < net.layers.size(); l++) W.push_back(packing_.layer(packed_.data(), l));
   }
   std::vector<Matrix<const T>> W;
 
@@ -45,21 +44,17 @@ class Weights {
 template <class T>
 class Transposes {
  public:
-  Transposes(const Network& net, const Kernels<T>& kernels, const T* parameters) : packing_(net, kernels) {
-    Buffer<T> packed(packing_.size());
-    packing_.pack(parameters, packed.data());
-    all_ = Buffer<T>(packing_.transposed_size());
-    for (size_t l = 0; l < net.layers.size(); l++) {
-      WT.push_back(packing_.transposed(all_.data(), l));
-      for (int64_t j = 0; l > 0 && j < net.layers[l].n_out; j += kernels.panel)
-        packing_.transpose(packed.data(), all_.data(), l, j, 0, net.layers[l].n_in);
-    }
+  Transposes(const Network& net, const Kernels<T>& kernels, const T* parameters)
+      : packing_(net, kernels), packed_(packing_.size()), all_(packing_.transposed_size()) {
+    packing_.pack(parameters, packed_.data());
+    for (const auto& part : packing_.parts(one_part)) packing_.transpose(part, packed_.data(), all_.data());
+    for (size_t l = 0; l < net.layers.size(); l++) WT.push_back(packing_.transposed(packed_.data(), all_.data(), l));
   }
   std::vector<Matrix<const T>> WT;
 
  private:
   Packing<T> packing_;
-  Buffer<T> all_;
+  Buffer<T> packed_, all_;
 };
 
 // Threads for a region that is made for itself, and pays for starting them.
@@ -105,15 +100,21 @@ void predict_small(const Network& net, const T* parameters, const T* X, int64_t 
     a[i * stride + net.n_in()] = 1;
   }
   for (const Layer& layer : net.layers) {
-    k.multiply({n,
-                layer.n_out,
-                layer.rows,
-                {a, stride, 0},
-                false,
-                {parameters + layer.start, layer.n_out, 0},
-                {next, stride, 0},
-                false});
-    k.activate[layer.activation](next, n, layer.n_out, stride);
+    const T* W = parameters + layer.start;
+    if (layer.across()) {
+      k.multiply_by_vector(n, layer.rows, a, stride, W, next, stride);
+      k.activate[layer.activation](next, n, layer.n_out, stride);
+    } else {
+      k.multiply({n,
+                  layer.n_out,
+                  layer.rows,
+                  {a, stride, 0},
+                  false,
+                  {W, layer.n_out, 0},
+                  {next, stride, 0},
+                  false,
+                  k.activate[layer.activation]});
+    }
     for (int64_t i = 0; i < n; i++) next[i * stride + layer.n_out] = 1;
     std::swap(a, next);
   }
@@ -183,6 +184,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
   const Weights<T> weights(net, k, parameters, samples.n);
   const Transposes<T> transposes(net, k, parameters);
   const Packing<T> packing(net, k);
+  const auto parts = packing.parts(one_part);
   Buffer<T> sum(packing.size());
   Workspace<T> ws(net, k, Workspace<T>::block_rows(net, k, samples.n), Workspace<T>::backward);
   const Passes<T> passes{net, k, ws};
@@ -198,14 +200,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
       passes.backward(transposes.WT, loss, samples.weight, T(1.0 / double(samples.n)), first, n);
     });
     for (int64_t i = 0; i < rows; i++) J += ws.losses[i];
-    for (size_t l = 0; l < net.layers.size(); l++) {
-      const Layer& layer = net.layers[l];
-      for (int64_t j = 0; j < layer.n_out; j += k.panel) {
-        const int64_t width = round_up(std::min(k.panel, layer.n_out - j), k.lanes);
-        T* dW = packing.layer(sum.data(), l).data + j * layer.rows;
-        passes.gradient(l, j, width, 0, layer.rows, rows, start > 0, dW);
-      }
-    }
+    for (const auto& part : parts) passes.gradient(part, rows, start > 0, sum.data() + part.offset);
     if (!pause(3 * net.multiply_adds() * double(rows))) return J;
   }
   packing.unpack(sum.data(), flat);

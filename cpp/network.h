@@ -16,6 +16,9 @@ struct Layer {
   int64_t n_in, n_out, rows;
   int activation;
   int64_t start;
+
+  // One neuron: W is a vector.
+  bool across() const { return n_out == 1; }
 };
 
 struct Network {

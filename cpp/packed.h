@@ -10,11 +10,7 @@ namespace fastmlp {
 template <class T>
 class Packed {
  public:
-  // A part of a layer's W, dW and slots that is worked on at a time: some rows of one panel, which lie together.
-  struct Item {
-    size_t l;
-    int64_t column, width, first, rows, offset;
-  };
+  using Item = typename Packing<T>::Part;  // what is worked on at a time
 
   // With items of some 10 us for products over so many rows of samples.
   Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows);
@@ -31,10 +27,6 @@ class Packed {
   void update(const Item& item, const T* dW, const Update<T>& update);
 
  private:
-  void add_items(size_t l, int64_t sample_rows);
-  void unpack(const Item& item, const T* packed, T* flat) const;
-  void transpose(const Item& item);
-
   const Run<T>& run_;
   const Kernels<T>& k_;
   Packing<T> packing_;

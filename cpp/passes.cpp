@@ -1,6 +1,7 @@
 #include "passes.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace fastmlp {
 
@@ -10,6 +11,25 @@ namespace {
 template <class T>
 Matrix<T> rows_of(const Matrix<T>& x, int64_t first) {
   return {x.data + first * x.stride, x.stride, 0};
+}
+
+// Columns first.. of x, a multiple of a panel's width, of which no more than a panel is used where there are panels.
+template <class T>
+Matrix<const T> columns_of(const Matrix<const T>& x, int64_t first) {
+  return {x.data + first * (x.panel_rows ? x.panel_rows : 1), x.stride, x.panel_rows};
+}
+
+// What a call of memcpy takes longer for than for a few lines is copied in place.
+template <class T>
+void copy(const T* from, int64_t n, T* to) {
+  constexpr int64_t piece = 16 / int64_t(sizeof(T)), few = 8 * piece;
+  if (n > few) {
+    std::copy_n(from, n, to);
+    return;
+  }
+  int64_t i = 0;
+  for (; i + piece <= n; i += piece) std::memcpy(to + i, from + i, 16);
+  for (; i < n; i++) to[i] = from[i];
 }
 
 template <class T>
@@ -25,9 +45,9 @@ void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t st
   for (int64_t i = first; i < first + n; i++) {
     const int64_t row = order ? order[start + i] : start + i;
     T* x = rows_of(ws.A[0], i).data;
-    std::copy_n(samples.X + row * n_in, n_in, x);
+    copy(samples.X + row * n_in, n_in, x);
     x[n_in] = 1;
-    if (samples.Y) std::copy_n(samples.Y + row * n_out, n_out, ws.Y + i * n_out);
+    if (samples.Y) copy(samples.Y + row * n_out, n_out, ws.Y + i * n_out);
     if (samples.weight) ws.weight[i] = samples.weight[row];
   }
 }
@@ -36,10 +56,16 @@ template <class T>
 void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const {
   for (size_t l = 0; l < net.layers.size(); l++) {
     const Layer& layer = net.layers[l];
-    const Matrix<T> a = rows_of(ws.A[l + 1], first);
-    kernels.multiply({n, layer.n_out, layer.rows, read_only(rows_of(ws.A[l], first)), false, W[l], a, false});
-    if (ws.Z[l + 1].data) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
-    kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride);
+    const Activate<T> activate = kernels.activate[layer.activation];
+    const Matrix<T> before = rows_of(ws.A[l], first), a = rows_of(ws.A[l + 1], first);
+    const bool keeps_z = ws.Z[l + 1].data, activates = keeps_z || layer.across();
+    if (layer.across())
+      kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W[l].data, a.data, a.stride);
+    else
+      kernels.multiply(
+          {n, layer.n_out, layer.rows, read_only(before), false, W[l], a, false, activates ? nullptr : activate});
+    if (keeps_z) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
+    if (activates) activate(a.data, n, layer.n_out, a.stride);
     for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
   }
 }
@@ -48,17 +74,16 @@ template <class T>
 void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
                          int64_t n) const {
   const size_t L = net.layers.size();
-  const Matrix<T> Y_hat = rows_of(ws.A[L], first);
+  const Matrix<T> Y_hat = rows_of(ws.A[L], first), slope = rows_of(ws.delta[L], first);
   kernels.loss[loss](Y_hat.data, Y_hat.stride, ws.Y + first * net.n_out(), weighted ? ws.weight + first : nullptr,
-                     scale, scale != 0 ? rows_of(ws.delta[L], first).data : nullptr, ws.losses + first, n, net.n_out());
+                     scale, scale != 0 ? slope.data : nullptr, ws.losses + first, n, net.n_out());
   if (scale == 0) return;
-  for (size_t l = L; l > 0; l--) {
-    const Layer& layer = net.layers[l - 1];
-    const Matrix<T> delta = rows_of(ws.delta[l], first);
-    if (l < L)
-      kernels.multiply({n, layer.n_out, net.layers[l].n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
-                        delta, false});
-    kernels.differentiate[layer.activation](delta.data, rows_of(ws.A[l], first).data, n, layer.n_out, delta.stride);
+  kernels.differentiate[net.layers[L - 1].activation](slope.data, Y_hat.data, n, net.n_out(), slope.stride);
+  for (size_t l = L - 1; l > 0; l--) {
+    const Layer &layer = net.layers[l - 1], &next = net.layers[l];
+    kernels.multiply({n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
+                      rows_of(ws.delta[l], first), false, nullptr, kernels.differentiate[layer.activation],
+                      rows_of(ws.A[l], first).data});
   }
   for (size_t l = 0; l <= L; l++) {
     const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
@@ -72,14 +97,20 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
 }
 
 template <class T>
-void Passes<T>::gradient(size_t l, int64_t column, int64_t width, int64_t first, int64_t rows, int64_t n,
-                         bool accumulate, T* dW) const {
-  const bool panels = ws.A_in_panels[l].data, delta_panels = ws.delta_in_panels[l + 1].data;
-  Matrix<const T> A = read_only(panels ? ws.A_in_panels[l] : ws.A[l]);
-  Matrix<const T> delta = read_only(delta_panels ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
-  A.data += first * (panels ? A.panel_rows : 1);
-  delta.data += column * (delta_panels ? delta.panel_rows : 1);
-  kernels.multiply({rows, width, n, A, true, {delta.data, delta.stride, 0}, {dW, width, 0}, accumulate});
+void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW) const {
+  const size_t l = part.l;
+  const Matrix<const T> A = read_only(ws.A_in_panels[l].data ? ws.A_in_panels[l] : ws.A[l]);
+  const Matrix<const T> delta = read_only(ws.delta_in_panels[l + 1].data ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
+  const int64_t width = part.width;
+  const Matrix<T> to{dW, width, 0};
+  if (net.layers[l].across()) {
+    const int64_t rows = net.layers[l].rows;
+    kernels.multiply({1, rows, n, delta, true, A, to, accumulate});
+    std::fill(dW + rows, dW + width, T(0));
+    return;
+  }
+  kernels.multiply(
+      {part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to, accumulate});
 }
 
 template <class T>

@@ -24,10 +24,8 @@ struct Passes {
   void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
                 int64_t n) const;
 
-  // Columns column.. and rows first.. (multiples of a panel's width) of [dW; db] = [A[l-1] 1].T @ delta[l] over n
-  // rows of samples, for layer l from 0. dW has rows of `width`, whole vectors.
-  void gradient(size_t l, int64_t column, int64_t width, int64_t first, int64_t rows, int64_t n, bool accumulate,
-                T* dW) const;
+  // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
+  void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW) const;
 };
 
 // [W; b] of every layer where they lie in the flat buffer. Kernels read past the end of its rows.

@@ -79,7 +79,7 @@ class RowSteps : public BatchSteps<T> {
   }
 
   void gradient(const Item& item, int64_t rows, bool accumulate, T* dW) const {
-    passes_.gradient(item.l, item.column, item.width, item.first, item.rows, rows, accumulate, dW);
+    passes_.gradient(item, rows, accumulate, dW);
   }
 
   // Update the parameters and renew their transposes. A gradient that is complete in one go, and needs no norm, is

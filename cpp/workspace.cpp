@@ -18,6 +18,8 @@ constexpr size_t cache_line = 64, huge_page = 2 << 20;
 // rows the products lose more than the cache gains.
 constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
 
+constexpr double whole = 1e18;  // elements of a part that is never cut
+
 // What a product with A.T may find in plain rows.
 constexpr int64_t plain_bytes = 256 * 1024;
 
@@ -104,46 +106,80 @@ template <class T>
 Packing<T>::Packing(const Network& net, const Kernels<T>& kernels) : net_(net), kernels_(kernels) {
   for (const Layer& layer : net.layers) {
     start_.push_back(size_);
-    size_ += layer.rows * round_up(layer.n_out, kernels.lanes);
+    size_ += layer.across() ? round_up(layer.rows, kernels.lanes) : layer.rows * round_up(layer.n_out, kernels.lanes);
     transposed_start_.push_back(transposed_size_);
-    if (start_.size() > 1) transposed_size_ += layer.n_out * round_up(layer.n_in, kernels.lanes);
+    if (start_.size() > 1 && !layer.across()) transposed_size_ += layer.n_out * round_up(layer.n_in, kernels.lanes);
   }
 }
 
-// visit(offset in flat, offset in packed, columns) for every row of every panel.
 template <class T>
-template <class Visit>
-void Packing<T>::for_each_row(const Visit& visit) const {
+std::vector<typename Packing<T>::Part> Packing<T>::parts(double elements) const {
+  std::vector<Part> all;
+  const int64_t panel = kernels_.panel;
+  const int64_t most_rows = std::max<int64_t>(1, int64_t(elements / double(panel * panel))) * panel;
   for (size_t l = 0; l < net_.layers.size(); l++) {
     const Layer& layer = net_.layers[l];
-    int64_t packed = start_[l];
-    for (int64_t j = 0; j < layer.n_out; j += kernels_.panel) {
-      const int64_t columns = std::min(kernels_.panel, layer.n_out - j), width = round_up(columns, kernels_.lanes);
-      for (int64_t i = 0; i < layer.rows; i++, packed += width)
-        visit(layer.start + i * layer.n_out + j, packed, columns);
+    if (layer.across()) {
+      all.push_back({l, 0, round_up(layer.rows, kernels_.lanes), 0, 1, start_[l]});
+      continue;
+    }
+    for (int64_t j = 0; j < layer.n_out; j += panel) {
+      const int64_t width = round_up(std::min(panel, layer.n_out - j), kernels_.lanes);
+      for (int64_t i = 0; i < layer.rows; i += most_rows)
+        all.push_back({l, j, width, i, std::min(most_rows, layer.rows - i), start_[l] + j * layer.rows + i * width});
     }
   }
+  return all;
+}
+
+template <class T>
+Matrix<const T> Packing<T>::layer(const T* packed, size_t l) const {
+  return {packed + start_[l], 0, net_.layers[l].across() ? 0 : net_.layers[l].rows};
+}
+
+// visit(offset in flat, offset in packed, columns) for every row of a part.
+template <class T, class Visit>
+void for_each_row(const Network& net, const typename Packing<T>::Part& part, const Visit& visit) {
+  const Layer& layer = net.layers[part.l];
+  const int64_t columns = layer.across() ? layer.rows : std::min(part.width, layer.n_out - part.column);
+  for (int64_t i = 0; i < part.rows; i++)
+    visit(layer.start + (part.first + i) * layer.n_out + part.column, part.offset + i * part.width, columns);
 }
 
 template <class T>
 void Packing<T>::pack(const T* flat, T* packed) const {
-  for_each_row([&](int64_t from, int64_t to, int64_t n) { std::copy_n(flat + from, n, packed + to); });
+  for (const Part& part : parts(whole))
+    for_each_row<T>(net_, part, [&](int64_t from, int64_t to, int64_t n) { std::copy_n(flat + from, n, packed + to); });
 }
 
 template <class T>
 void Packing<T>::unpack(const T* packed, T* flat) const {
-  for_each_row([&](int64_t to, int64_t from, int64_t n) { std::copy_n(packed + from, n, flat + to); });
+  for (const Part& part : parts(whole)) unpack(part, packed, flat);
 }
 
 template <class T>
-void Packing<T>::transpose(const T* packed, T* all, size_t l, int64_t column, int64_t first, int64_t rows) const {
-  const Layer& layer = net_.layers[l];
-  const int64_t n = std::min(kernels_.panel, layer.n_out - column), row = round_up(n, kernels_.lanes);
-  const T* from = packed + start_[l] + column * layer.rows;
-  for (int64_t i = first; i < std::min(first + rows, layer.n_in); i += kernels_.panel) {
-    const int64_t m = std::min(kernels_.panel, layer.n_in - i), width = round_up(m, kernels_.lanes);
-    T* to = all + transposed_start_[l] + i * layer.n_out + column * width;
-    kernels_.transpose(from + i * row, row, m, n, to, width);
+void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
+  for_each_row<T>(net_, part, [&](int64_t to, int64_t from, int64_t n) { std::copy_n(packed + from, n, flat + to); });
+}
+
+template <class T>
+Matrix<const T> Packing<T>::transposed(const T* packed, const T* all, size_t l) const {
+  if (net_.layers[l].across()) return layer(packed, l);
+  return {all + transposed_start_[l], 0, net_.layers[l].n_out};
+}
+
+template <class T>
+void Packing<T>::transpose(const Part& part, const T* packed, T* all) const {
+  const Layer& layer = net_.layers[part.l];
+  if (part.l == 0 || layer.across()) return;
+  const int64_t n = std::min(kernels_.panel, layer.n_out - part.column);
+  const int64_t end = std::min(part.first + part.rows, layer.n_in);
+  const T* from = packed + part.offset;
+  for (int64_t i = part.first; i < end; i += kernels_.panel, from += kernels_.panel * part.width) {
+    const int64_t m = std::min(kernels_.panel, end - i), full = std::min(kernels_.panel, layer.n_in - i);
+    const int64_t width = round_up(full, kernels_.lanes);
+    kernels_.transpose(from, part.width, m, n, all + transposed_start_[part.l] + i * layer.n_out + part.column * width,
+                       width);
   }
 }
 

@@ -29,31 +29,36 @@ class Buffer {
 
 inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// Arrays of the parameters' shape (parameters, gradient, slots) with every layer packed in panels.
-// What lies beyond a layer's last column is zero, and stays so.
+// Arrays of the parameters' shape (parameters, gradient, slots) with every layer packed in panels. What lies beyond a
+// layer's last column is zero, and stays so. A layer of one neuron lies across: as one row over its inputs, which is
+// its own transpose.
 template <class T>
 class Packing {
  public:
+  // Some rows of a layer's panel, which lie together from `offset`.
+  struct Part {
+    size_t l;
+    int64_t column, width, first, rows, offset;
+  };
+
   Packing(const Network& net, const Kernels<T>& kernels);
 
   int64_t size() const { return size_; }
-  int64_t start(size_t l) const { return start_[l]; }
-  Matrix<T> layer(T* packed, size_t l) const { return {packed + start_[l], 0, net_.layers[l].rows}; }
+  Matrix<const T> layer(const T* packed, size_t l) const;
   void pack(const T* flat, T* packed) const;
   void unpack(const T* packed, T* flat) const;
+  void unpack(const Part& part, const T* packed, T* flat) const;
+
+  // All there is, in parts of some `elements` or less, but of a panel's width in rows.
+  std::vector<Part> parts(double elements) const;
 
   // The transposes of W of layers 1.. (0 has no use for one), each packed for itself.
   int64_t transposed_size() const { return transposed_size_; }
-  Matrix<const T> transposed(const T* all, size_t l) const {
-    return {all + transposed_start_[l], 0, net_.layers[l].n_out};
-  }
-  // Renew what rows first.. (a multiple of a panel's width) of W's panel from `column` are to its transpose.
-  void transpose(const T* packed, T* all, size_t l, int64_t column, int64_t first, int64_t rows) const;
+  Matrix<const T> transposed(const T* packed, const T* all, size_t l) const;
+  // Renew what a part of W, whose first row is a multiple of a panel's width, is to its transpose.
+  void transpose(const Part& part, const T* packed, T* all) const;
 
  private:
-  template <class Visit>
-  void for_each_row(const Visit& visit) const;
-
   const Network& net_;
   const Kernels<T>& kernels_;
   std::vector<int64_t> start_, transposed_start_;

@@ -77,6 +77,31 @@ void multiply_rows_by_rows(int64_t m, int64_t n, int64_t k, const T* A, const T*
       dot_tile_of<dot_rows, dot_columns>(m - i, n - j, k, A + i * k, B + j * k, C + i * n + j, n, accumulate);
 }
 
+// Rows of A by one vector, as many at a time as a vector has lanes; the last ones are the last row over and over.
+template <class T>
+void multiply_by_vector(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* w, T* y, int64_t y_stride) {
+  constexpr int L = int(lanes<T>);
+  for (int64_t i = 0; i < m; i += L) {
+    Vector<T> sum[L] = {};
+    const T* rows[L];
+#pragma GCC unroll 16
+    for (int r = 0; r < L; r++) rows[r] = a + (i + r < m ? i + r : m - 1) * a_stride;
+    int64_t p = 0;
+    for (; p + L <= k; p += L) {
+      const Vector<T> part = load(w + p);
+#pragma GCC unroll 16
+      for (int r = 0; r < L; r++) sum[r] += load(rows[r] + p) * part;
+    }
+    if (p < k) {
+      const Vector<T> part = first_lanes<T>(load(w + p), k - p);
+#pragma GCC unroll 16
+      for (int r = 0; r < L; r++) sum[r] += first_lanes<T>(load(rows[r] + p), k - p) * part;
+    }
+    const Vector<T> result = sums_of_lanes<L, T>(sum);
+    for (int64_t r = 0; r < L && i + r < m; r++) y[(i + r) * y_stride] = result[r];
+  }
+}
+
 // delta = scale * weight * dloss/dY_hat and the sum of weight * loss, both (n_out, columns).
 template <class E, class T>
 double column_loss(const T* Y_hat, const T* Y, const T* weight, T scale, T* delta, int64_t n_out, int64_t columns) {
@@ -96,17 +121,15 @@ double column_loss(const T* Y_hat, const T* Y, const T* weight, T scale, T* delt
 }
 
 template <class T, class... S>
-inline void activate_columns(int activation, T* a, int64_t rows, int64_t columns, List<S...>) {
-  using Activate = void (*)(T*, int64_t, int64_t, int64_t);
-  static constexpr Activate all[] = {activate<S, T>...};
-  all[activation](a, rows, columns, columns);
+inline Activate<T> activate_of(int activation, List<S...>) {
+  static constexpr Activate<T> all[] = {activate<S, T>...};
+  return all[activation];
 }
 
 template <class T, class... S>
-inline void differentiate_columns(int activation, T* delta, const T* a, int64_t rows, int64_t columns, List<S...>) {
-  using Differentiate = void (*)(T*, const T*, int64_t, int64_t, int64_t);
-  static constexpr Differentiate all[] = {differentiate<S, T>...};
-  all[activation](delta, a, rows, columns, columns);
+inline Differentiate<T> differentiate_of(int activation, List<S...>) {
+  static constexpr Differentiate<T> all[] = {differentiate<S, T>...};
+  return all[activation];
 }
 
 template <class T, class... E>
@@ -129,13 +152,14 @@ double column_pass(const ColumnPass<T>& p) {
                  true,
                  {inputs, columns, 0},
                  {layer.A, columns, 0},
-                 false});
-    activate_columns(layer.activation, layer.A, layer.n_out, columns, Activations{});
+                 false,
+                 activate_of<T>(layer.activation, Activations{})});
     inputs = layer.A;
   }
   const double loss = loss_of_columns(p, p.layers[p.n_layers - 1], Losses{});
   for (int l = p.n_layers - 1; l >= 0; l--) {
     const ColumnLayer<T>& layer = p.layers[l];
+    const Differentiate<T> differentiate = differentiate_of<T>(layer.activation, Activations{});
     if (l + 1 < p.n_layers) {
       const ColumnLayer<T>& next = p.layers[l + 1];
       multiply<T>({layer.n_out,
@@ -145,9 +169,13 @@ double column_pass(const ColumnPass<T>& p) {
                    false,
                    {next.delta, columns, 0},
                    {layer.delta, columns, 0},
-                   false});
+                   false,
+                   nullptr,
+                   differentiate,
+                   layer.A});
+    } else {
+      differentiate(layer.delta, layer.A, layer.n_out, columns, columns);
     }
-    differentiate_columns(layer.activation, layer.delta, layer.A, layer.n_out, columns, Activations{});
     multiply_rows_by_rows(layer.rows, layer.n_out, columns, l > 0 ? p.layers[l - 1].A : p.X, layer.delta, layer.dW,
                           p.accumulate);
   }

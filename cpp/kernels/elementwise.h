@@ -30,17 +30,26 @@ void apply_log(T* x, int64_t n) {
   for (int64_t i = 0; i < n; i += lanes<T>) store(x + i, log(load(x + i)));
 }
 
+// v in the first n lanes, 0 in the others, whatever is there.
+template <class T>
+inline Vector<T> first_lanes(Vector<T> v, int64_t n) {
+  if (n >= lanes<T>) return v;
+  return counting<T>(FirstIndices<int(lanes<T>)>{}) < T(n) ? v : Vector<T>{};
+}
+
 template <class E, class T>
 void loss(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta, double* losses, int64_t rows,
           int64_t n) {
   for (int64_t i = 0; i < rows; i++, Y_hat += stride, Y += n) {
     const T w = weight ? weight[i] : T(1);
-    double sum = 0;
-    for (int64_t j = 0; j < n; j++) sum += double(E::value(Y_hat[j], Y[j]));
-    losses[i] = double(w) * sum;
-    if (!delta) continue;
-    for (int64_t j = 0; j < n; j++) delta[j] = scale * (w * E::derivative(Y_hat[j], Y[j]));
-    delta += stride;
+    Vector<T> sum = {};
+    for (int64_t j = 0; j < n; j += lanes<T>) {
+      const Vector<T> y_hat = load(Y_hat + j), y = load(Y + j);
+      sum += first_lanes<T>(E::value(y_hat, y), n - j);
+      if (delta) store(delta + j, first_lanes<T>(scale * (w * E::derivative(y_hat, y)), n - j));
+    }
+    losses[i] = double(w) * double(sum_of_lanes<T>(sum));
+    if (delta) delta += stride;
   }
 }
 

@@ -29,6 +29,9 @@ struct Tile {
   T* c;
   int64_t c_row;
   bool accumulate;
+  Activate<T> activate;
+  Differentiate<T> differentiate;
+  const T* activated;
 };
 
 template <int MR, int NV, class T>
@@ -71,9 +74,12 @@ inline __attribute__((always_inline)) void multiply_rows(int64_t rows, const Til
 template <int NV, class T>
 inline __attribute__((always_inline)) void multiply_panel(int64_t m, Tile<T> t) {
   const int64_t blocks = (m + tile_rows - 1) / tile_rows;
+  const T* const c = t.c;
   for (int64_t block = 0, done = 0; block < blocks; block++) {
     int64_t rows = (m - done) / (blocks - block);
     multiply_rows<int(tile_rows), NV>(rows, t);
+    if (t.activate) t.activate(t.c, rows, NV * lanes<T>, t.c_row);
+    if (t.differentiate) t.differentiate(t.c, t.activated + (t.c - c), rows, NV * lanes<T>, t.c_row);
     t.a += rows * t.a_row;
     t.c += rows * t.c_row;
     done += rows;
@@ -103,7 +109,7 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
 template <class T>
 void multiply(const Product<T>& p) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate};
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate, p.activate, p.differentiate, nullptr};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -112,6 +118,7 @@ void multiply(const Product<T>& p) {
     const int64_t width = p.n - j > L ? panel : L;
     t.b = columns(p.b, j, width, t.b_row);
     t.c = columns(p.c, j, width, t.c_row);
+    if (p.differentiate) t.activated = p.activated + j;
     if (width == panel)
       multiply_columns<tile_vectors>(p, t);
     else

@@ -26,6 +26,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       tile_vectors * lanes<T>,
       tile_rows,
       multiply<T>,
+      multiply_by_vector<T>,
       {activate<S, T>...},
       {differentiate<S, T>...},
       apply_exp<T>,

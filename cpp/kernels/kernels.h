@@ -24,8 +24,16 @@ struct Matrix {
   int64_t panel_rows;  // between panels; 0 where there are none
 };
 
+// A (rows, n) in place: a = s(z).
+template <class T>
+using Activate = void (*)(T* a, int64_t rows, int64_t n, int64_t stride);
+// delta (rows, n) in place: delta *= s', given the activation, whose rows have the same stride.
+template <class T>
+using Differentiate = void (*)(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
+
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing; only then it
-// may be in panels, which have a stride.
+// may be in panels, which have a stride. Each tile of C is activated, or multiplied by the derivative at `activated`
+// (laid out like C), as soon as it is complete, if one of them is given; C has no panels then.
 template <class T>
 struct Product {
   int64_t m, n, k;
@@ -33,7 +41,10 @@ struct Product {
   bool transposed;
   Matrix<const T> b;
   Matrix<T> c;
-  bool accumulate;
+  bool accumulate = false;
+  Activate<T> activate = nullptr;
+  Differentiate<T> differentiate = nullptr;
+  const T* activated = nullptr;
 };
 
 // A pass over a block of samples that lie in columns: A and delta have a row per neuron, of `columns`
@@ -87,10 +98,10 @@ struct Kernels {
   int64_t tile_rows;  // rows of a full tile of multiply
 
   void (*multiply)(const Product<T>&);
-  // A (rows, n) in place: a = s(z).
-  void (*activate[Activations::size])(T* a, int64_t rows, int64_t n, int64_t stride);
-  // delta (rows, n) in place: delta *= s', given the activation.
-  void (*differentiate[Activations::size])(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
+  // y[i * y_stride] = row i of A (m, k) times w. What lies behind their last columns does not count.
+  void (*multiply_by_vector)(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* w, T* y, int64_t y_stride);
+  Activate<T> activate[Activations::size];
+  Differentiate<T> differentiate[Activations::size];
   // n elements, in place: x = exp(x), x = log(x).
   void (*exp)(T* x, int64_t n);
   void (*log)(T* x, int64_t n);

@@ -70,6 +70,12 @@ struct MakeIndices<0, i...> {
 template <int n>
 using FirstIndices = typename MakeIndices<n>::Type;
 
+// 0, 1, 2, ... in the lanes.
+template <class T, int... i>
+inline Vector<T> counting(Indices<i...>) {
+  return Vector<T>{T(i)...};
+}
+
 // Lane i of the result is lane i + half, going round.
 template <int half, class V, int... i>
 inline V rotate(V v, Indices<i...>) {

@@ -101,7 +101,7 @@ inline void single_backward(const SingleLayer<T>& layer, const SingleLayer<T>& b
   }
   static constexpr T zeros[L] = {};
   set_tail(before.delta, before.n_out, zeros);
-  differentiate_columns(before.activation, before.delta, before.A, 1, round_to_vectors<T>(before.n_out), List<S...>{});
+  differentiate_of<T>(before.activation, List<S...>{})(before.delta, before.A, 1, before.n_out, 0);
 }
 
 template <class E, class T>
@@ -126,12 +126,12 @@ inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weigh
   for (int64_t j = 0; j < r.n_in; j++) r.inputs[j] = x[j];
   for (int l = 0; l <= last; l++) {
     single_forward(layers[l], l ? layers[l - 1].A : r.inputs);
-    activate_columns(layers[l].activation, layers[l].A, 1, round_to_vectors<T>(layers[l].n_out), List<S...>{});
+    activate_of<T>(layers[l].activation, List<S...>{})(layers[l].A, 1, layers[l].n_out, 0);
     set_tail(layers[l].A, layers[l].n_out, r.tail);
   }
   const SingleLayer<T>& output = layers[last];
   const double loss = losses[r.loss](output.A, y, weight, output.delta, output.n_out);
-  differentiate_columns(output.activation, output.delta, output.A, 1, round_to_vectors<T>(output.n_out), List<S...>{});
+  differentiate_of<T>(output.activation, List<S...>{})(output.delta, output.A, 1, output.n_out, 0);
   for (int l = last; l >= 0; l--) {
     if (l > 0) single_backward(layers[l], layers[l - 1], List<S...>{});
     updates[r.rule](layers[l], l ? layers[l - 1].A : r.inputs, constants);
