@@ -105,15 +105,8 @@ void predict_small(const Network& net, const T* parameters, const T* X, int64_t 
       k.multiply_by_vector(n, layer.rows, a, stride, W, next, stride);
       k.activate[layer.activation](next, n, layer.n_out, stride);
     } else {
-      k.multiply({n,
-                  layer.n_out,
-                  layer.rows,
-                  {a, stride, 0},
-                  false,
-                  {W, layer.n_out, 0},
-                  {next, stride, 0},
-                  false,
-                  k.activate[layer.activation]});
+      k.multiply_and_activate[layer.activation](
+          {n, layer.n_out, layer.rows, {a, stride, 0}, false, {W, layer.n_out, 0}, {next, stride, 0}});
     }
     for (int64_t i = 0; i < n; i++) next[i * stride + layer.n_out] = 1;
     std::swap(a, next);

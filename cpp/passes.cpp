@@ -56,16 +56,17 @@ template <class T>
 void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const {
   for (size_t l = 0; l < net.layers.size(); l++) {
     const Layer& layer = net.layers[l];
-    const Activate<T> activate = kernels.activate[layer.activation];
     const Matrix<T> before = rows_of(ws.A[l], first), a = rows_of(ws.A[l + 1], first);
-    const bool keeps_z = ws.Z[l + 1].data, activates = keeps_z || layer.across();
+    const Product<T> product{n, layer.n_out, layer.rows, read_only(before), false, W[l], a};
+    const bool keeps_z = ws.Z[l + 1].data;
     if (layer.across())
       kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W[l].data, a.data, a.stride);
+    else if (keeps_z)
+      kernels.multiply(product);
     else
-      kernels.multiply(
-          {n, layer.n_out, layer.rows, read_only(before), false, W[l], a, false, activates ? nullptr : activate});
+      kernels.multiply_and_activate[layer.activation](product);
     if (keeps_z) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
-    if (activates) activate(a.data, n, layer.n_out, a.stride);
+    if (keeps_z || layer.across()) kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride);
     for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
   }
 }
@@ -81,9 +82,9 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
   kernels.differentiate[net.layers[L - 1].activation](slope.data, Y_hat.data, n, net.n_out(), slope.stride);
   for (size_t l = L - 1; l > 0; l--) {
     const Layer &layer = net.layers[l - 1], &next = net.layers[l];
-    kernels.multiply({n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
-                      rows_of(ws.delta[l], first), false, nullptr, kernels.differentiate[layer.activation],
-                      rows_of(ws.A[l], first).data});
+    kernels.multiply_and_differentiate[layer.activation](
+        {n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
+         rows_of(ws.delta[l], first), false, rows_of(ws.A[l], first).data});
   }
   for (size_t l = 0; l <= L; l++) {
     const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;

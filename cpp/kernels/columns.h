@@ -121,6 +121,18 @@ double column_loss(const T* Y_hat, const T* Y, const T* weight, T scale, T* delt
 }
 
 template <class T, class... S>
+inline Multiply<T> multiply_and_activate_of(int activation, List<S...>) {
+  static constexpr Multiply<T> all[] = {multiply_and_activate<S, T>...};
+  return all[activation];
+}
+
+template <class T, class... S>
+inline Multiply<T> multiply_and_differentiate_of(int activation, List<S...>) {
+  static constexpr Multiply<T> all[] = {multiply_and_differentiate<S, T>...};
+  return all[activation];
+}
+
+template <class T, class... S>
 inline Activate<T> activate_of(int activation, List<S...>) {
   static constexpr Activate<T> all[] = {activate<S, T>...};
   return all[activation];
@@ -145,36 +157,26 @@ double column_pass(const ColumnPass<T>& p) {
   const T* inputs = p.X;
   for (int l = 0; l < p.n_layers; l++) {
     const ColumnLayer<T>& layer = p.layers[l];
-    multiply<T>({layer.n_out,
-                 columns,
-                 layer.rows,
-                 {layer.W, layer.n_out, 0},
-                 true,
-                 {inputs, columns, 0},
-                 {layer.A, columns, 0},
-                 false,
-                 activate_of<T>(layer.activation, Activations{})});
+    const Multiply<T> multiply_and_activate = multiply_and_activate_of<T>(layer.activation, Activations{});
+    multiply_and_activate({layer.n_out,
+                           columns,
+                           layer.rows,
+                           {layer.W, layer.n_out, 0},
+                           true,
+                           {inputs, columns, 0},
+                           {layer.A, columns, 0}});
     inputs = layer.A;
   }
   const double loss = loss_of_columns(p, p.layers[p.n_layers - 1], Losses{});
   for (int l = p.n_layers - 1; l >= 0; l--) {
     const ColumnLayer<T>& layer = p.layers[l];
-    const Differentiate<T> differentiate = differentiate_of<T>(layer.activation, Activations{});
     if (l + 1 < p.n_layers) {
       const ColumnLayer<T>& next = p.layers[l + 1];
-      multiply<T>({layer.n_out,
-                   columns,
-                   next.n_out,
-                   {next.W, next.n_out, 0},
-                   false,
-                   {next.delta, columns, 0},
-                   {layer.delta, columns, 0},
-                   false,
-                   nullptr,
-                   differentiate,
-                   layer.A});
+      const Matrix<const T> W{next.W, next.n_out, 0}, delta{next.delta, columns, 0};
+      multiply_and_differentiate_of<T>(layer.activation, Activations{})(
+          {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, layer.A});
     } else {
-      differentiate(layer.delta, layer.A, layer.n_out, columns, columns);
+      differentiate_of<T>(layer.activation, Activations{})(layer.delta, layer.A, layer.n_out, columns, columns);
     }
     multiply_rows_by_rows(layer.rows, layer.n_out, columns, l > 0 ? p.layers[l - 1].A : p.X, layer.delta, layer.dW,
                           p.accumulate);

@@ -2,9 +2,11 @@
 //
 // A tile is MR rows by NV vectors of C, held in registers while k runs: each step multiplies MR
 // broadcast elements of A with NV vectors of B. Every element adds its products in the order of k,
-// in full tiles and in the rests alike.
+// in full tiles and in the rests alike. What follows a product is done to each tile: in registers where an activation
+// says that it is short, otherwise by a pass over the tile while it is in the first-level cache.
 #pragma once
 
+#include "elementwise.h"
 #include "kernels.h"
 #include "simd.h"
 
@@ -29,19 +31,65 @@ struct Tile {
   T* c;
   int64_t c_row;
   bool accumulate;
-  Activate<T> activate;
-  Differentiate<T> differentiate;
-  const T* activated;
+  const T* activations;
+  void (*pass)(const Tile& tile, int64_t rows, int64_t n);
 };
 
-template <int MR, int NV, class T>
+// What becomes of a tile: `finish` of each vector in registers, `pass` over the tile in memory.
+struct Plain {
+  template <class T>
+  static Vector<T> finish(Vector<T> sum, const T*) {
+    return sum;
+  }
+  template <class T>
+  static void pass(const Tile<T>&, int64_t, int64_t) {}
+};
+
+template <class S>
+struct ActivatedInRegisters : Plain {
+  template <class T>
+  static Vector<T> finish(Vector<T> sum, const T*) {
+    return S::value(sum);
+  }
+};
+
+template <class S>
+struct DifferentiatedInRegisters : Plain {
+  template <class T>
+  static Vector<T> finish(Vector<T> sum, const T* activations) {
+    return sum * S::derivative(load(activations));
+  }
+};
+
+// Called through pointers, so that there is one kernel for all of them.
+template <class T>
+using Pass = void (*)(const Tile<T>& tile, int64_t rows, int64_t n);
+
+template <class S, class T>
+void activate_tile(const Tile<T>& t, int64_t rows, int64_t n) {
+  activate<S>(t.c, rows, n, t.c_row);
+}
+
+template <class S, class T>
+void differentiate_tile(const Tile<T>& t, int64_t rows, int64_t n) {
+  differentiate<S>(t.c, t.activations, rows, n, t.c_row);
+}
+
+struct Passed : Plain {
+  template <class T>
+  static void pass(const Tile<T>& t, int64_t rows, int64_t n) {
+    t.pass(t, rows, n);
+  }
+};
+
+template <class F, int MR, int NV, class T>
 inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   constexpr int64_t L = lanes<T>;
   Vector<T> sum[MR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 16
-    for (int j = 0; j < NV; j++) sum[i][j] = t.accumulate ? load(t.c + i * t.c_row + j * L) : Vector<T>{};
+    for (int j = 0; j < NV; j++) sum[i][j] = Vector<T>{};
   const T* a = t.a;
   const T* b = t.b;
   const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
@@ -56,32 +104,40 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
       for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
     }
   }
+  if (t.accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; j++) sum[i][j] += load(t.c + i * t.c_row + j * L);
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 16
-    for (int j = 0; j < NV; j++) store(t.c + i * t.c_row + j * L, sum[i][j]);
+    for (int j = 0; j < NV; j++) {
+      const int64_t place = i * t.c_row + j * L;
+      store(t.c + place, F::template finish<T>(sum[i][j], t.activations + place));
+    }
 }
 
-template <int MR, int NV, class T>
+template <class F, int MR, int NV, class T>
 inline __attribute__((always_inline)) void multiply_rows(int64_t rows, const Tile<T>& t) {
   if constexpr (MR > 1) {
-    if (rows < MR) return multiply_rows<MR - 1, NV>(rows, t);
+    if (rows < MR) return multiply_rows<F, MR - 1, NV>(rows, t);
   }
-  multiply_tile<MR, NV>(t);
+  multiply_tile<F, MR, NV>(t);
 }
 
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
-template <int NV, class T>
+template <class F, int NV, class T>
 inline __attribute__((always_inline)) void multiply_panel(int64_t m, Tile<T> t) {
   const int64_t blocks = (m + tile_rows - 1) / tile_rows;
-  const T* const c = t.c;
   for (int64_t block = 0, done = 0; block < blocks; block++) {
     int64_t rows = (m - done) / (blocks - block);
-    multiply_rows<int(tile_rows), NV>(rows, t);
-    if (t.activate) t.activate(t.c, rows, NV * lanes<T>, t.c_row);
-    if (t.differentiate) t.differentiate(t.c, t.activated + (t.c - c), rows, NV * lanes<T>, t.c_row);
+    multiply_rows<F, int(tile_rows), NV>(rows, t);
+    F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
     t.c += rows * t.c_row;
+    t.activations += rows * t.c_row;
     done += rows;
   }
 }
@@ -94,7 +150,7 @@ inline T* columns(const Matrix<T>& x, int64_t j, int64_t width, int64_t& stride)
 }
 
 // The rows of C, which where A is transposed and in panels are those of one panel after the other.
-template <int NV, class T>
+template <class F, int NV, class T>
 inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p, Tile<T> t) {
   const int64_t rows = p.a.panel_rows ? p.a.stride : p.m;
   const T* a = t.a;
@@ -102,14 +158,15 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
   for (int64_t i = 0; i < p.m; i += rows) {
     t.a = a + i * p.a.panel_rows;
     t.c = c + i * t.c_row;
-    multiply_panel<NV>(p.m - i < rows ? p.m - i : rows, t);
+    multiply_panel<F, NV>(p.m - i < rows ? p.m - i : rows, t);
   }
 }
 
-template <class T>
-void multiply(const Product<T>& p) {
+template <class F, class T>
+void multiply_finished(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate, p.activate, p.differentiate, nullptr};
+  const T* activations = p.activations ? p.activations : p.c.data;  // only those that need it read it
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate, nullptr, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -118,12 +175,38 @@ void multiply(const Product<T>& p) {
     const int64_t width = p.n - j > L ? panel : L;
     t.b = columns(p.b, j, width, t.b_row);
     t.c = columns(p.c, j, width, t.c_row);
-    if (p.differentiate) t.activated = p.activated + j;
+    t.activations = activations + j;
     if (width == panel)
-      multiply_columns<tile_vectors>(p, t);
+      multiply_columns<F, tile_vectors>(p, t);
     else
-      multiply_columns<1>(p, t);
+      multiply_columns<F, 1>(p, t);
   }
+}
+
+template <class T>
+void multiply(const Product<T>& p) {
+  multiply_finished<Plain, T>(p, nullptr);
+}
+
+template <class T>
+void multiply_and_pass(const Product<T>& p, Pass<T> pass) {
+  multiply_finished<Passed, T>(p, pass);
+}
+
+template <class S, class T>
+void multiply_and_activate(const Product<T>& p) {
+  if constexpr (S::value_is_short)
+    multiply_finished<ActivatedInRegisters<S>, T>(p, nullptr);
+  else
+    multiply_and_pass<T>(p, activate_tile<S, T>);
+}
+
+template <class S, class T>
+void multiply_and_differentiate(const Product<T>& p) {
+  if constexpr (S::derivative_is_short)
+    multiply_finished<DifferentiatedInRegisters<S>, T>(p, nullptr);
+  else
+    multiply_and_pass<T>(p, differentiate_tile<S, T>);
 }
 
 template <class T>

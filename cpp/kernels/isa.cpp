@@ -26,6 +26,8 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       tile_vectors * lanes<T>,
       tile_rows,
       multiply<T>,
+      {multiply_and_activate<S, T>...},
+      {multiply_and_differentiate<S, T>...},
       multiply_by_vector<T>,
       {activate<S, T>...},
       {differentiate<S, T>...},

@@ -32,8 +32,7 @@ template <class T>
 using Differentiate = void (*)(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing; only then it
-// may be in panels, which have a stride. Each tile of C is activated, or multiplied by the derivative at `activated`
-// (laid out like C), as soon as it is complete, if one of them is given; C has no panels then.
+// may be in panels, which have a stride.
 template <class T>
 struct Product {
   int64_t m, n, k;
@@ -41,11 +40,12 @@ struct Product {
   bool transposed;
   Matrix<const T> b;
   Matrix<T> c;
-  bool accumulate = false;
-  Activate<T> activate = nullptr;
-  Differentiate<T> differentiate = nullptr;
-  const T* activated = nullptr;
+  bool accumulate = false;         // A B is summed up by itself, and then added
+  const T* activations = nullptr;  // laid out like C, for the derivatives at them
 };
+
+template <class T>
+using Multiply = void (*)(const Product<T>&);
 
 // A pass over a block of samples that lie in columns: A and delta have a row per neuron, of `columns`
 // samples (whole vectors). One row more of A, all ones, serves the next layer's biases.
@@ -97,7 +97,10 @@ struct Kernels {
   int64_t panel;      // columns of a panel, a multiple of lanes
   int64_t tile_rows;  // rows of a full tile of multiply
 
-  void (*multiply)(const Product<T>&);
+  Multiply<T> multiply;
+  // C = s(A B), and C = (A B) * s' given the activations. C has no panels.
+  Multiply<T> multiply_and_activate[Activations::size];
+  Multiply<T> multiply_and_differentiate[Activations::size];
   // y[i * y_stride] = row i of A (m, k) times w. What lies behind their last columns does not count.
   void (*multiply_by_vector)(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* w, T* y, int64_t y_stride);
   Activate<T> activate[Activations::size];

@@ -15,6 +15,8 @@ namespace {
 struct Linear {
   static constexpr const char* name = "linear";
   static constexpr bool needs_z = false;  // the derivative follows from the activation alone
+  // Whether it takes few instructions: those get a kernel of their own for what follows a product.
+  static constexpr bool value_is_short = true, derivative_is_short = true;
   template <class V>
   static V value(V z) {
     return z;
@@ -28,6 +30,7 @@ struct Linear {
 struct Sigmoid {
   static constexpr const char* name = "sigmoid";
   static constexpr bool needs_z = false;
+  static constexpr bool value_is_short = false, derivative_is_short = false;
   template <class V>
   static V value(V z) {
     return sigmoid(z);
@@ -41,6 +44,7 @@ struct Sigmoid {
 struct Relu {
   static constexpr const char* name = "relu";
   static constexpr bool needs_z = false;
+  static constexpr bool value_is_short = true, derivative_is_short = true;
   template <class V>
   static V value(V z) {
     return z < 0 ? V{} : z;  // NaN goes through
@@ -54,6 +58,7 @@ struct Relu {
 struct Tanh {
   static constexpr const char* name = "tanh";
   static constexpr bool needs_z = false;
+  static constexpr bool value_is_short = false, derivative_is_short = true;
   template <class V>
   static V value(V z) {
     return tanh(z);
