@@ -49,12 +49,16 @@ class GroupSteps : public BatchSteps<T> {
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
     const int threads = team_.share(work(n), 2 * Team::break_even_apart);
+    // One thread by itself adds the gradients of single blocks up as it goes: the same sums.
+    const bool adds = threads == 1 && (n + groups - 1) / groups <= block_;
     team_.run(threads, groups, [&](int64_t group, int thread) {
       const int64_t first = group * n / groups, end = (group + 1) * n / groups;
-      losses_[size_t(group)] = pass(order, start + first, end - first, T(1.0 / double(n)), group, thread);
+      T* dW = gradient(adds ? 0 : group);
+      losses_[size_t(group)] =
+          pass(order, start + first, end - first, T(1.0 / double(n)), adds && group > 0, dW, thread);
     });
     if (run_.stopped) return 0;
-    update(threads, groups);
+    update(threads, adds ? 1 : groups);
     run_.progress.steps++;
     run_.work_done(double(packed_.size()));
     double sum = 0;
@@ -68,7 +72,7 @@ class GroupSteps : public BatchSteps<T> {
   T* gradient(int64_t group) const { return gradients_.data() + group * packed_.size(); }
 
   // The losses of a group's rows, and their gradient, block by block.
-  double pass(const int64_t* order, int64_t start, int64_t n, T scale, int64_t group, int thread) {
+  double pass(const int64_t* order, int64_t start, int64_t n, T scale, bool accumulate, T* dW, int thread) {
     Workspace<T>& ws = workspaces_[size_t(thread)];
     const Passes<T> passes{net_, k_, ws};
     double sum = 0;
@@ -77,7 +81,7 @@ class GroupSteps : public BatchSteps<T> {
       passes.load(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
       passes.backward(packed_.WT(), task_.loss, task_.samples.weight, scale, 0, rows);
-      for (const Item& item : packed_.items()) passes.gradient(item, rows, done > 0, gradient(group) + item.offset);
+      for (const Item& item : packed_.items()) passes.gradient(item, rows, accumulate || done > 0, dW + item.offset);
       for (int64_t i = 0; i < rows; i++) sum += ws.losses[i];
       if (thread == 0) run_.work_done(work(rows));
     }

@@ -44,9 +44,7 @@ void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t st
   const int64_t n_in = net.n_in(), n_out = net.n_out();
   for (int64_t i = first; i < first + n; i++) {
     const int64_t row = order ? order[start + i] : start + i;
-    T* x = rows_of(ws.A[0], i).data;
-    copy(samples.X + row * n_in, n_in, x);
-    x[n_in] = 1;
+    copy(samples.X + row * n_in, n_in, rows_of(ws.A[0], i).data);
     if (samples.Y) copy(samples.Y + row * n_out, n_out, ws.Y + i * n_out);
     if (samples.weight) ws.weight[i] = samples.weight[row];
   }
@@ -67,7 +65,8 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
       kernels.multiply_and_activate[layer.activation](product);
     if (keeps_z) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
     if (keeps_z || layer.across()) kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride);
-    for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
+    if (layer.n_out % kernels.lanes != 0)  // the kernels have overwritten the ones
+      for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
   }
 }
 
