@@ -66,6 +66,15 @@ def test_adam_follows_the_paper(backend: Any) -> None:
     assert weight_after(backend, Adam(alpha, beta_1, beta_2, epsilon), 5) == pytest.approx(w, rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adam_stands_still_where_squares_overflow(backend: Any, dtype: str) -> None:
+    start = 10.0 * np.sqrt(float(np.finfo(dtype).max)) / np.sqrt(0.001)
+    net = backend.from_parameters([[[start]]], dtype=dtype)
+    with np.errstate(over="ignore"):
+        net.train([[1.0]], [[0.0]], epochs=3, optimizer=Adam(0.1))
+    assert net.weights[0][0, 0] == np.dtype(dtype).type(start)
+
+
 def test_defaults_are_those_of_the_literature() -> None:
     assert repr(Adam()) == "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)"
     assert repr(SGD()) == "SGD(learning_rate=0.01, momentum=0.0, nesterov=False, normalized=False)"

@@ -53,18 +53,28 @@ void loss(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, 
   }
 }
 
+template <class U, bool scaled, class T>
+inline void update_all(T* w, const T* g, T* const* slot, const T* c, T scale, int64_t n) {
+  T* slots[max_slots] = {};
+  for (int k = 0; k < U::n_slots; k++) slots[k] = slot[k];
+  for (int64_t i = 0; i < n; i += lanes<T>) {
+    Vector<T> s[max_slots] = {};
+    for (int k = 0; k < U::n_slots; k++) s[k] = load(slots[k] + i);
+    Vector<T> parameter = load(w + i);
+    U::update(parameter, scaled ? scale * load(g + i) : load(g + i), s, c);
+    store(w + i, parameter);
+    for (int k = 0; k < U::n_slots; k++) store(slots[k] + i, s[k]);
+  }
+}
+
 template <class U, class T>
 void update(T* w, const T* g, T* const* slot, const double* constants, T scale, int64_t n) {
   T c[max_constants];
   for (int i = 0; i < max_constants; i++) c[i] = T(constants[i]);
-  for (int64_t i = 0; i < n; i += lanes<T>) {
-    Vector<T> s[max_slots] = {};
-    for (int k = 0; k < U::n_slots; k++) s[k] = load(slot[k] + i);
-    Vector<T> parameter = load(w + i);
-    U::update(parameter, scale * load(g + i), s, c);
-    store(w + i, parameter);
-    for (int k = 0; k < U::n_slots; k++) store(slot[k] + i, s[k]);
-  }
+  if (scale == 1)
+    update_all<U, false>(w, g, slot, c, scale, n);
+  else
+    update_all<U, true>(w, g, slot, c, scale, n);
 }
 
 template <class T>

@@ -90,6 +90,23 @@ inline T sum_of_lanes(Vector<T> v) {
     return v[0];
 }
 
+// 1 / b of positive numbers from 1e-37 up; 0 or as good as 0 above 1e37. Processors with AVX-512 have one unit for
+// square roots and quotients: where both are needed, an estimate with one step of Newton's method, at most 2 from the
+// rounded result, takes the place of one.
+inline Vector<float> reciprocal(Vector<float> b) {
+#if defined(__AVX512F__)
+  // As integers, which leave the multipliers free.
+  const auto most = reinterpret<Simd<float>::I>(broadcast(1e37f)), bits = reinterpret<Simd<float>::I>(b);
+  b = reinterpret<Vector<float>>(bits < most ? bits : most);
+  const auto r = reinterpret<Vector<float>>(__builtin_ia32_rcp14ps512_mask(b, Vector<float>{}, (unsigned short)(-1)));
+  return r + r * (1 - b * r);
+#else
+  return 1 / b;
+#endif
+}
+
+inline Vector<double> reciprocal(Vector<double> b) { return 1 / b; }
+
 inline Vector<float> square_root(Vector<float> v) {
   for (int64_t i = 0; i < lanes<float>; i++) v[i] = __builtin_sqrtf(v[i]);
   return v;

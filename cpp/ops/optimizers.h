@@ -75,7 +75,7 @@ struct Adam {
   static void update(V& w, V g, V* slot, const T* c) {
     slot[0] = c[0] * slot[0] + c[1] * g;
     slot[1] = c[2] * slot[1] + c[3] * g * g;
-    w -= c[4] * slot[0] / (square_root(slot[1]) + c[5]);
+    w -= c[4] * slot[0] * reciprocal(square_root(slot[1]) + c[5]);
   }
 };
 
