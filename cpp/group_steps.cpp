@@ -33,7 +33,7 @@ class GroupSteps : public BatchSteps<T> {
         groups_(groups_of(net_, task_.batch_size)),
         block_(Workspace<T>::block_rows(net_, k_, (task_.batch_size + groups_ - 1) / groups_)),
         team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart))),
-        packed_(run, k_, block_),
+        packed_(run, k_, block_, team_.size()),
         gradients_(groups_ * packed_.size()),
         losses_(size_t(groups_)) {
     workspaces_.reserve(size_t(team_.size()));
@@ -98,13 +98,14 @@ class GroupSteps : public BatchSteps<T> {
 
   void update(int threads, int64_t groups) {
     const auto for_each_item = [&](const auto& body) {
-      team_.run(threads, int64_t(packed_.items().size()), [&](int64_t i, int) { body(packed_.items()[size_t(i)]); });
+      team_.run(threads, int64_t(packed_.items().size()),
+                [&](int64_t i, int thread) { body(packed_.items()[size_t(i)], thread); });
     };
-    if (task_.normalize) for_each_item([&](const Item& item) { add_groups(item, groups); });
+    if (task_.normalize) for_each_item([&](const Item& item, int) { add_groups(item, groups); });
     const Update<T> update = make_update(run_, gradient(0), packed_.size());
-    for_each_item([&](const Item& item) {
+    for_each_item([&](const Item& item, int thread) {
       if (!task_.normalize) add_groups(item, groups);
-      packed_.update(item, gradient(0) + item.offset, update);
+      packed_.update(item, gradient(0) + item.offset, update, thread);
     });
   }
 

@@ -7,7 +7,7 @@ namespace fastmlp {
 constexpr double item_work = 5e5;  // multiply-adds
 
 template <class T>
-Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows)
+Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads)
     : run_(run),
       k_(kernels),
       packing_(run.net, kernels),
@@ -15,33 +15,38 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows)
       transposed_(packing_.transposed_size()),
       n_slots_(slots_of(run.task.rule)),
       items_(packing_.parts(item_work / double(sample_rows))) {
-  for (int i = 0; i < n_slots_; i++) slots_[i] = (slot_buffers_[i] = Buffer<T>(packing_.size())).data();
   for (size_t l = 0; l < run.net.layers.size(); l++) {
     W_.push_back(packing_.layer(parameters_.data(), l));
     WT_.push_back(packing_.transposed(parameters_.data(), transposed_.data(), l));
   }
   for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
+  for (int i = 0; i < n_slots_; i++) slots_[i] = Buffer<T>(copies_slots() ? size() : n_threads * largest_item_);
 }
 
 template <class T>
 void Packed<T>::read() {
   packing_.pack(run_.parameters, parameters_.data());
-  for (int i = 0; i < n_slots_; i++) packing_.pack(run_.task.slots[i], slots_[i]);
+  for (int i = 0; i < n_slots_ && copies_slots(); i++) packing_.pack(run_.task.slots[i], slots_[i].data());
   for (const Item& item : items_) packing_.transpose(item, parameters_.data(), transposed_.data());
 }
 
 template <class T>
 void Packed<T>::write(const Item& item) const {
-  packing_.unpack(item, parameters_.data(), run_.parameters);
-  for (int i = 0; i < n_slots_; i++) packing_.unpack(item, slots_[i], run_.task.slots[i]);
+  packing_.unpack(item, parameters_.data() + item.offset, run_.parameters);
+  for (int i = 0; i < n_slots_ && copies_slots(); i++)
+    packing_.unpack(item, slots_[i].data() + item.offset, run_.task.slots[i]);
 }
 
 template <class T>
-void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update) {
+void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, int thread) {
   T* slot[max_slots] = {};
-  for (int i = 0; i < n_slots_; i++) slot[i] = slots_[i] + item.offset;
+  for (int i = 0; i < n_slots_; i++) {
+    slot[i] = slots_[i].data() + (copies_slots() ? item.offset : thread * largest_item_);
+    if (!copies_slots()) packing_.pack(item, run_.task.slots[i], slot[i]);
+  }
   k_.update[run_.task.rule](parameters_.data() + item.offset, dW, slot, update.constants, update.scale,
                             item.rows * item.width);
+  for (int i = 0; i < n_slots_ && !copies_slots(); i++) packing_.unpack(item, slot[i], run_.task.slots[i]);
   packing_.transpose(item, parameters_.data(), transposed_.data());
 }
 

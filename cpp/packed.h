@@ -1,5 +1,6 @@
 // The parameters of a run in the layout that products like best, with all that belongs to them: transposes of W and the
-// rule's slots. The user's flat arrays are read before the first step, and written whenever Python may look.
+// rule's slots. The user's flat arrays are read before the first step, and written whenever Python may look. Slots of
+// large networks stay in the user's arrays: a copy of them would take more memory than it saves time.
 #pragma once
 
 #include "steps.h"
@@ -13,7 +14,7 @@ class Packed {
   using Item = typename Packing<T>::Part;  // what is worked on at a time
 
   // With items of some 10 us for products over so many rows of samples.
-  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows);
+  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads);
 
   int64_t size() const { return packing_.size(); }
   int64_t largest_item() const { return largest_item_; }
@@ -23,19 +24,23 @@ class Packed {
 
   void read();
   void write(const Item& item) const;
-  // Move the item's parameters along its gradient.
-  void update(const Item& item, const T* dW, const Update<T>& update);
+  // Move the item's parameters along its gradient; each thread says which one it is.
+  void update(const Item& item, const T* dW, const Update<T>& update, int thread);
 
  private:
+  // Slots of no more bytes have a packed copy.
+  static constexpr int64_t copied_bytes = 32 << 20;
+  bool copies_slots() const { return n_slots_ * size() * int64_t(sizeof(T)) <= copied_bytes; }
+
   const Run<T>& run_;
   const Kernels<T>& k_;
   Packing<T> packing_;
-  Buffer<T> parameters_, transposed_, slot_buffers_[max_slots];
-  T* slots_[max_slots] = {};
-  int n_slots_;
+  Buffer<T> parameters_, transposed_;
+  const int n_slots_;
   std::vector<Matrix<const T>> W_, WT_;
   std::vector<Item> items_;
   int64_t largest_item_ = 0;
+  Buffer<T> slots_[max_slots];  // all of them, or an item's for each thread
 };
 
 }  // namespace fastmlp

@@ -20,7 +20,7 @@ class RowSteps : public BatchSteps<T> {
         passes_{net_, k_, ws_},
         team_(run.choose_threads(3 * net_.multiply_adds() * double(ws_.rows) / Team::break_even)),
         fused_(task_.batch_size <= ws_.rows && !task_.normalize && work(task_.batch_size) < longest_fused),
-        packed_(run, k_, ws_.rows),
+        packed_(run, k_, ws_.rows, team_.size()),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
 
   void read() override { packed_.read(); }
@@ -89,7 +89,7 @@ class RowSteps : public BatchSteps<T> {
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
       if (fused_) gradient(item, rows, false, dW);
-      packed_.update(item, dW, update);
+      packed_.update(item, dW, update, thread);
     });
   }
 

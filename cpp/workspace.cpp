@@ -137,29 +137,35 @@ Matrix<const T> Packing<T>::layer(const T* packed, size_t l) const {
   return {packed + start_[l], 0, net_.layers[l].across() ? 0 : net_.layers[l].rows};
 }
 
-// visit(offset in flat, offset in packed, columns) for every row of a part.
+// visit(offset in flat, offset in the part, columns) for every row of a part.
 template <class T, class Visit>
 void for_each_row(const Network& net, const typename Packing<T>::Part& part, const Visit& visit) {
   const Layer& layer = net.layers[part.l];
   const int64_t columns = layer.across() ? layer.rows : std::min(part.width, layer.n_out - part.column);
   for (int64_t i = 0; i < part.rows; i++)
-    visit(layer.start + (part.first + i) * layer.n_out + part.column, part.offset + i * part.width, columns);
+    visit(layer.start + (part.first + i) * layer.n_out + part.column, i * part.width, columns);
 }
 
 template <class T>
-void Packing<T>::pack(const T* flat, T* packed) const {
-  for (const Part& part : parts(whole))
-    for_each_row<T>(net_, part, [&](int64_t from, int64_t to, int64_t n) { std::copy_n(flat + from, n, packed + to); });
-}
-
-template <class T>
-void Packing<T>::unpack(const T* packed, T* flat) const {
-  for (const Part& part : parts(whole)) unpack(part, packed, flat);
+void Packing<T>::pack(const Part& part, const T* flat, T* packed) const {
+  for_each_row<T>(net_, part, [&](int64_t from, int64_t to, int64_t n) {
+    std::fill(std::copy_n(flat + from, n, packed + to), packed + to + part.width, T(0));
+  });
 }
 
 template <class T>
 void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
   for_each_row<T>(net_, part, [&](int64_t to, int64_t from, int64_t n) { std::copy_n(packed + from, n, flat + to); });
+}
+
+template <class T>
+void Packing<T>::pack(const T* flat, T* packed) const {
+  for (const Part& part : parts(whole)) pack(part, flat, packed + part.offset);
+}
+
+template <class T>
+void Packing<T>::unpack(const T* packed, T* flat) const {
+  for (const Part& part : parts(whole)) unpack(part, packed + part.offset, flat);
 }
 
 template <class T>

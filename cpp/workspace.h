@@ -47,6 +47,8 @@ class Packing {
   Matrix<const T> layer(const T* packed, size_t l) const;
   void pack(const T* flat, T* packed) const;
   void unpack(const T* packed, T* flat) const;
+  // The same of a part, which lies at `packed` by itself.
+  void pack(const Part& part, const T* flat, T* packed) const;
   void unpack(const Part& part, const T* packed, T* flat) const;
 
   // All there is, in parts of some `elements` or less, but of a panel's width in rows.

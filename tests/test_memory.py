@@ -81,24 +81,30 @@ def test_a_run_allocates_nothing_after_its_first_step(
     assert 0 < few <= many <= few + 20
 
 
-def test_data_larger_than_memory_should_hold_is_not_copied(tmp_path: Path) -> None:
-    rows, features = 2**21, 128
-    with open(tmp_path / "X", "wb") as file:
-        file.truncate(rows * features * 4)  # a gigabyte of zeros that takes no place on the disk
-    script = f"""
-        import threading, time, numpy as np, fastmlp
-        X = np.memmap({str(tmp_path / "X")!r}, np.float32, "r", shape=({rows}, {features}))
-        Y = np.zeros(({rows}, 1), np.float32)
-        net = fastmlp.Network([{features}, 256, 1], random_state=0)
+# Notes the peak of the process's own memory from `before` on.
+WATCH = """
+        import threading, numpy as np, fastmlp
         def resident():
             lines = open("/proc/self/status").read().splitlines()
             return int(next(line for line in lines if line.startswith("RssAnon")).split()[1]) * 1024
-        before, peak, over = resident(), 0, threading.Event()
+        peak, over = 0, threading.Event()
         def watch():
             global peak
             while not over.wait(0.002):
                 peak = max(peak, resident())
         thread = threading.Thread(target=watch)
+"""
+
+
+def test_data_larger_than_memory_should_hold_is_not_copied(tmp_path: Path) -> None:
+    rows, features = 2**21, 128
+    with open(tmp_path / "X", "wb") as file:
+        file.truncate(rows * features * 4)  # a gigabyte of zeros that takes no place on the disk
+    script = f"""{WATCH}
+        X = np.memmap({str(tmp_path / "X")!r}, np.float32, "r", shape=({rows}, {features}))
+        Y = np.zeros(({rows}, 1), np.float32)
+        net = fastmlp.Network([{features}, 256, 1], random_state=0)
+        before = resident()
         thread.start()
         net.train(X, Y, epochs=1, batch_size=4096, validation_data=(X[:100_000], Y[:100_000]))
         net.predict(X[:1_000_000])
@@ -108,3 +114,22 @@ def test_data_larger_than_memory_should_hold_is_not_copied(tmp_path: Path) -> No
     """
     grown, parameters = map(int, run_python(script).split())
     assert grown <= 3 * parameters + 2 * parameters + 64 * 2**20
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_large_network_takes_three_times_its_parameters_and_its_slots(n_threads: int) -> None:
+    script = f"""{WATCH}
+        X, Y = np.zeros((256, 2000), np.float32), np.zeros((256, 10), np.float32)
+        before = resident()
+        net = fastmlp.Network([2000, 4000, 3000, 10], "relu", random_state=0)
+        optimizer = fastmlp.Adam()
+        thread.start()
+        for _ in range(2):
+            net.train(X, Y, epochs=1, batch_size=128, optimizer=optimizer, n_threads={n_threads})
+        over.set()
+        thread.join()
+        print(peak - before, net.parameters.nbytes, sum(slot.nbytes for slot in optimizer.slots))
+    """
+    grown, parameters, slots = map(int, run_python(script).split())
+    assert parameters > 64 * 2**20
+    assert grown <= 3 * parameters + slots + 64 * 2**20
