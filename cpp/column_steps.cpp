@@ -52,7 +52,8 @@ class ColumnSteps : public BatchSteps<T> {
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
-    team_.run(team_.share(work(n), 2 * Team::break_even_apart), groups, [&](int64_t group, int thread) {
+    const double exchanged = double((1 + groups) * n_parameters_) * sizeof(T);
+    team_.run(team_.share_step(work(n), 2 * Team::break_even_apart, exchanged), groups, [&](int64_t group, int thread) {
       double sum = 0;
       for (int64_t b = group * n_blocks / groups, first = b; b < (group + 1) * n_blocks / groups; b++) {
         if (run_.stopped) return;

@@ -18,9 +18,7 @@ constexpr int64_t fewest_rows = 64, most_parameters = 64 << 10;
 // The number of groups of n rows: the same for any number of threads, and so are the sums.
 int64_t groups_of(const Network& net, int64_t n) {
   if (net.n_parameters() > most_parameters) return 1;
-  int64_t left_by_row = net.n_in();
-  for (const Layer& layer : net.layers) left_by_row += 2 * layer.n_out;
-  return std::clamp<int64_t>(std::min(n / fewest_rows, n * left_by_row / net.n_parameters()), 1, most_groups);
+  return std::clamp<int64_t>(std::min(n / fewest_rows, n * net.left_by_row() / net.n_parameters()), 1, most_groups);
 }
 
 template <class T>
@@ -48,7 +46,8 @@ class GroupSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
-    const int threads = team_.share(work(n), 2 * Team::break_even_apart);
+    const double exchanged = double((2 + groups) * packed_.size()) * sizeof(T);
+    const int threads = team_.share_step(work(n), 2 * Team::break_even_apart, exchanged);
     // One thread by itself adds the gradients of single blocks up as it goes: the same sums.
     const bool adds = threads == 1 && (n + groups - 1) / groups <= block_;
     team_.run(threads, groups, [&](int64_t group, int thread) {

@@ -124,6 +124,12 @@ double Network::multiply_adds() const {
   return sum;
 }
 
+int64_t Network::left_by_row() const {
+  int64_t sum = n_in();
+  for (const Layer& layer : layers) sum += 2 * layer.n_out;
+  return sum;
+}
+
 Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias) {
   Network net{{}, bias};
   int64_t start = 0;

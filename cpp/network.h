@@ -29,6 +29,7 @@ struct Network {
   int64_t n_out() const { return layers.back().n_out; }
   int64_t n_parameters() const;
   double multiply_adds() const;  // of one row's forward pass
+  int64_t left_by_row() const;   // elements of its A and delta
 };
 
 Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -36,6 +37,11 @@ class Team {
   // How many threads a region of so many multiply-adds should have.
   int share(double multiply_adds, double least = break_even) const { return multiply_adds < least ? 1 : size(); }
 
+  // The same for a step in which `exchanged` bytes are written on one processor and read on another. What such a cache
+  // line costs depends on where the processors are, which in a virtual machine changes from second to second: it goes
+  // with the time of a hand-over, which is measured now and then.
+  int share_step(double multiply_adds, double least, double exchanged);
+
   // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
   template <class Body>
   void run(int n_threads, int64_t n_items, const Body& body) {
@@ -52,6 +58,7 @@ class Team {
   void start(int64_t n_items, const void* body, Call call);
   void work(int thread);
   void serve(int thread);
+  void measure_hand_over();
   int64_t range_start(int thread) const { return n_items_ * thread / size(); }
 
   struct alignas(64) Cursor {
@@ -66,6 +73,7 @@ class Team {
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> busy_{0};
   std::atomic<bool> leave_{false};
+  std::chrono::steady_clock::time_point next_measurement_;
   std::vector<std::thread> workers_;
 };
 

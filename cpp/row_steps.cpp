@@ -30,7 +30,7 @@ class RowSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, ws_.rows));
-    const int threads = team_.share(block_work);
+    const int threads = team_.share_step(block_work, Team::break_even, exchanged(n));
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
       const int64_t rows = std::min(ws_.rows, n - done);
@@ -46,6 +46,9 @@ class RowSteps : public BatchSteps<T> {
   }
 
   using Item = typename Packed<T>::Item;
+
+  // Of the parameters and their transposes, and of what n rows leave.
+  double exchanged(int64_t n) const { return double(2 * packed_.size() + n * net_.left_by_row()) * sizeof(T); }
 
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
 
