@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -53,6 +53,9 @@ class Workload:
         pairs = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
         return self.batch * (6 * sum(n * m for n, m in pairs) - 2 * pairs[0][0] * pairs[0][1])
 
+    def round_of(self, peer: str, threads: int) -> Round:
+        return PEERS[peer][1](self, threads)
+
 
 WORKLOADS = {
     "tiny": Workload((1, 4, 4, 4, 4, 1), "tanh", 5, 5, "sgd", 200),
@@ -66,6 +69,16 @@ WORKLOADS = {
 }
 
 Round = Callable[[], object]
+
+
+class Work(Protocol):
+    """What peers are timed at: a round of it takes so many steps."""
+
+    @property
+    def steps(self) -> int: ...
+
+    def round_of(self, peer: str, threads: int) -> Round:
+        """Prepare what ``peer`` is to do, and return a function that does it once."""
 
 
 def samples(work: Workload) -> tuple[Any, Any]:
@@ -203,15 +216,16 @@ def serve(pipe: Connection, peer: str, threads: int) -> None:
     """In a process of its own: prepare the workloads that come through the pipe, and time a round when asked to."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    run: Round = bool
     while (message := pipe.recv()) != "end":
-        if isinstance(message, Workload):
-            run = PEERS[peer][1](message, threads)
-            run()
-            pipe.send("ready")
-        else:
+        if message == "run":
             start = time.perf_counter()
             run()
             pipe.send(time.perf_counter() - start)
+        else:
+            run = message.round_of(peer, threads)
+            run()
+            pipe.send("ready")
 
 
 @contextmanager
@@ -230,7 +244,7 @@ def started(peers: list[str], threads: int) -> Iterator[dict[str, Connection]]:
         pipe.send("end")
 
 
-def measure(pipes: dict[str, Connection], work: Workload, seconds: float) -> dict[str, float]:
+def measure(pipes: dict[str, Connection], work: Work, seconds: float) -> dict[str, float]:
     """Return the median seconds of a step of each peer."""
     for pipe in pipes.values():
         pipe.send(work)
@@ -290,6 +304,14 @@ def peak(threads: int) -> float:
     return statistics.median(rates)
 
 
+def installed(asked: list[str]) -> list[str]:
+    """Return those of the peers that are here, and tell which are not."""
+    peers = [peer for peer in asked if importlib.util.find_spec(PEERS[peer][0])]
+    for peer in set(asked) - set(peers):
+        print(f"{peer} is not installed: left out", file=sys.stderr)
+    return peers
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
@@ -298,10 +320,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="measuring time of a workload")
     parser.add_argument("--chart", help="write a chart of the ratios to this file")
     args = parser.parse_args(argv)
-    asked = args.peers.split(",")
-    peers = [peer for peer in asked if importlib.util.find_spec(PEERS[peer][0])]
-    for peer in set(asked) - set(peers):
-        print(f"{peer} is not installed: left out", file=sys.stderr)
+    peers = installed(args.peers.split(","))
     print(
         "microseconds of a step".ljust(24)
         + "".join(f"{peer:>14}" for peer in peers)

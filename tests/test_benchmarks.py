@@ -34,6 +34,18 @@ def test_comparison_with_numpy_prints_a_table_and_draws_a_chart(tmp_path: Path) 
     assert chart.read_bytes().startswith(b"\x89PNG")
 
 
+def test_comparison_of_predictions_prints_a_table() -> None:
+    command = [sys.executable, BENCHMARKS / "compare_predictions.py", "--peers", "fastmlp,NumPy", "--seconds", "0.3"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    head, *rows = result.stdout.splitlines()
+    assert head.split()[-4:] == ["fastmlp", "NumPy", "x", "best"]
+    assert [row.split()[:2] for row in rows] == [["1", "row"], ["100,000", "rows"]]
+    for row in rows:
+        ours, numpy, ratio = map(float, row.split()[2:])
+        assert 0 < 1.2 * ours < numpy
+        assert ratio > 1.2
+
+
 def test_sweep_tells_how_many_ratios_are_out_of_their_limit_and_draws_a_map(tmp_path: Path) -> None:
     chart = tmp_path / "sweep.png"
     command = [sys.executable, BENCHMARKS / "sweep.py", "threads", "neighbours", "last", "map"]
