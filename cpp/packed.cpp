@@ -11,8 +11,8 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, i
     : run_(run),
       k_(kernels),
       packing_(run.net, kernels),
-      parameters_(packing_.size()),
-      transposed_(packing_.transposed_size()),
+      parameters_(packing_.size(), Contents::anything),
+      transposed_(packing_.transposed_size(), Contents::anything),
       n_slots_(slots_of(run.task.rule)),
       items_(packing_.parts(item_work / double(sample_rows))) {
   for (size_t l = 0; l < run.net.layers.size(); l++) {
@@ -20,7 +20,10 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, i
     WT_.push_back(packing_.transposed(parameters_.data(), transposed_.data(), l));
   }
   for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
-  for (int i = 0; i < n_slots_; i++) slots_[i] = Buffer<T>(copies_slots() ? size() : n_threads * largest_item_);
+  for (int i = 0; i < n_slots_; i++) {
+    const int64_t n = copies_slots() ? size() : n_threads * largest_item_;
+    slots_[i] = Buffer<T>(n, Contents::anything);
+  }
 }
 
 template <class T>

@@ -84,7 +84,7 @@ void Buffer<T>::Release::operator()(void* memory) const {
 }
 
 template <class T>
-Buffer<T>::Buffer(int64_t n) : memory_(nullptr, Release{0}) {
+Buffer<T>::Buffer(int64_t n, Contents contents) : memory_(nullptr, Release{0}) {
   // One line more: a vector may be read across the end. calloc has large blocks from the system, which
   // come as zeros; in huge pages they are there sooner, and addresses are translated faster.
   const size_t bytes = size_t(n) * sizeof(T) + cache_line;
@@ -96,7 +96,7 @@ Buffer<T>::Buffer(int64_t n) : memory_(nullptr, Release{0}) {
   memory_ = {memory, Release{bytes + alignment}};
   const uintptr_t start = (reinterpret_cast<uintptr_t>(memory) + alignment - 1) / alignment * alignment;
   data_ = reinterpret_cast<T*>(start);
-  if (kept) std::memset(data_, 0, bytes);
+  if (kept && contents == Contents::zeros) std::memset(data_, 0, bytes);
 #if defined(__linux__)
   if (!kept && alignment == huge_page) madvise(data_, bytes, MADV_HUGEPAGE);
 #endif
@@ -199,7 +199,7 @@ int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, 
 
 template <class T>
 Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep) : rows(rows) {
-  const auto allocate = [&](int64_t n) { return buffers_.emplace_back(n).data(); };
+  const auto allocate = [&](int64_t n) { return buffers_.emplace_back(n, Contents::anything).data(); };
   for (size_t l = 0; l <= net.layers.size(); l++) {
     const int64_t columns = (l == 0 ? net.n_in() : net.layers[l - 1].n_out) + 1;
     const int64_t stride = row_stride<T>(columns, kernels.lanes);

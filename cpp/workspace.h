@@ -11,11 +11,13 @@
 
 namespace fastmlp {
 
-// Zeros that start on a cache line.
+enum class Contents { zeros, anything };
+
+// Memory that starts on a cache line.
 template <class T>
 class Buffer {
  public:
-  explicit Buffer(int64_t n = 0);
+  explicit Buffer(int64_t n = 0, Contents contents = Contents::zeros);
   T* data() const { return data_; }
 
  private:
