@@ -38,7 +38,8 @@ class ColumnSteps : public BatchSteps<T> {
         most_blocks_((task_.batch_size + block_samples - 1) / block_samples),
         groups_(std::min(most_blocks_, most_groups)),
         keeps_(task_.batch_size >= task_.samples.n && most_blocks_ * block_size() * int64_t(sizeof(T)) <= kept_bytes),
-        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart))),
+        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart),
+                                 exchanged(groups_))),
         gradients_(groups_ * gradient_stride()),
         blocks_((keeps_ ? most_blocks_ : team_.size()) * block_size()),
         losses_(size_t(groups_)),
@@ -52,8 +53,8 @@ class ColumnSteps : public BatchSteps<T> {
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
-    const double exchanged = double((1 + groups) * n_parameters_) * sizeof(T);
-    team_.run(team_.share_step(work(n), 2 * Team::break_even_apart, exchanged), groups, [&](int64_t group, int thread) {
+    const int threads = work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n), exchanged(groups));
+    team_.run(threads, groups, [&](int64_t group, int thread) {
       double sum = 0;
       for (int64_t b = group * n_blocks / groups, first = b; b < (group + 1) * n_blocks / groups; b++) {
         if (run_.stopped) return;
@@ -77,6 +78,8 @@ class ColumnSteps : public BatchSteps<T> {
     int64_t columns = 0;  // of the block that the rows of ones were laid for
   };
 
+  // The parameters and the groups' gradients.
+  double exchanged(int64_t groups) const { return double((1 + groups) * n_parameters_) * sizeof(T); }
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
   int64_t gradient_stride() const { return round_up(n_parameters_, k_.lanes); }
   int64_t block_size() const { return (net_.n_in() + 1 + net_.n_out() + 1) * most_columns_; }

@@ -30,7 +30,8 @@ class GroupSteps : public BatchSteps<T> {
         task_(run.task),
         groups_(groups_of(net_, task_.batch_size)),
         block_(Workspace<T>::block_rows(net_, k_, (task_.batch_size + groups_ - 1) / groups_)),
-        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart))),
+        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart),
+                                 exchanged(groups_))),
         packed_(run, k_, block_, team_.size()),
         gradients_(groups_ * packed_.size()),
         losses_(size_t(groups_)) {
@@ -46,8 +47,7 @@ class GroupSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
-    const double exchanged = double((2 + groups) * packed_.size()) * sizeof(T);
-    const int threads = team_.share_step(work(n), 2 * Team::break_even_apart, exchanged);
+    const int threads = work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n), exchanged(groups));
     // One thread by itself adds the gradients of single blocks up as it goes: the same sums.
     const bool adds = threads == 1 && (n + groups - 1) / groups <= block_;
     team_.run(threads, groups, [&](int64_t group, int thread) {
@@ -67,6 +67,8 @@ class GroupSteps : public BatchSteps<T> {
 
   using Item = typename Packed<T>::Item;
 
+  // The parameters, their transposes and the groups' gradients.
+  double exchanged(int64_t groups) const { return double((2 + groups) * net_.n_parameters()) * sizeof(T); }
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
   T* gradient(int64_t group) const { return gradients_.data() + group * packed_.size(); }
 

@@ -20,9 +20,14 @@ constexpr int spins = 20000;
 // A worker that has not come back after so long may be waiting for this very processor.
 constexpr int spins_before_yielding = 500;
 
-// Nanoseconds that a hand-over took when it was last measured, by whichever team; at first, for processors that share a
-// cache.
-std::atomic<float> hand_over{220};
+using Clock = std::chrono::steady_clock;
+
+// How long a hand-over took when it was last measured, by whichever team, and when that was. What nobody has measured
+// lately is taken to be what it is where processors share a cache.
+constexpr std::chrono::nanoseconds short_hand_over{220};
+constexpr std::chrono::seconds forgotten_after{1};
+std::atomic<std::chrono::nanoseconds> measured_hand_over{short_hand_over};
+std::atomic<Clock::time_point> measured_at{Clock::time_point{}};
 
 // A line costs this part of a hand-over (measured: 5-7 ns of 220, 20-30 ns of 750), in which so many multiply-adds
 // could be done.
@@ -80,7 +85,7 @@ int choose_threads(int n_threads, double useful) {
 }
 
 Team::Team(int n_threads) : cursors_(size_t(n_threads)) {
-  if (n_threads > 1) next_measurement_ = std::chrono::steady_clock::now() + until_measured;
+  if (n_threads > 1) next_measurement_ = Clock::now() + until_measured;
   const FloatControl control = float_control();  // workers compute as their caller does
   workers_.reserve(size_t(n_threads));
   try {
@@ -101,16 +106,20 @@ Team::~Team() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-int Team::share_step(double multiply_adds, double least, double exchanged) {
-  if (size() == 1 || multiply_adds < least) return 1;
-  if (std::chrono::steady_clock::now() >= next_measurement_) measure_hand_over();
-  const double line = hand_over.load(std::memory_order_relaxed) * line_per_hand_over * multiply_adds_per_nanosecond;
-  const double saved = multiply_adds * (1 - 1.0 / size());
-  return saved > exchanged / line_bytes * line ? size() : 1;
+int Team::share_step(double multiply_adds, double exchanged) {
+  if (size() == 1) return 1;
+  if (Clock::now() >= next_measurement_) measure_hand_over();
+  return gains(size(), multiply_adds, exchanged) ? size() : 1;
+}
+
+bool Team::gains(int n_threads, double multiply_adds, double exchanged) {
+  const bool recent = Clock::now() - measured_at.load() < forgotten_after;
+  const double hand_over = double((recent ? measured_hand_over.load() : short_hand_over).count());
+  const double line = hand_over * line_per_hand_over * multiply_adds_per_nanosecond;
+  return multiply_adds * (1 - 1.0 / n_threads) > exchanged / line_bytes * line;
 }
 
 void Team::measure_hand_over() {
-  using Clock = std::chrono::steady_clock;
   constexpr int tries = 10;
   const auto begin = Clock::now();
   auto least = Clock::duration::max();
@@ -121,7 +130,8 @@ void Team::measure_hand_over() {
     end = Clock::now();
     least = std::min(least, end - start);
   }
-  hand_over = std::chrono::duration<float, std::nano>(least).count();
+  measured_hand_over = least;
+  measured_at = end;
   next_measurement_ = end + measured_every;
 }
 

@@ -37,10 +37,13 @@ class Team {
   // How many threads a region of so many multiply-adds should have.
   int share(double multiply_adds, double least = break_even) const { return multiply_adds < least ? 1 : size(); }
 
-  // The same for a step in which `exchanged` bytes are written on one processor and read on another. What such a cache
-  // line costs depends on where the processors are, which in a virtual machine changes from second to second: it goes
-  // with the time of a hand-over, which is measured now and then.
-  int share_step(double multiply_adds, double least, double exchanged);
+  // The same for a step in which `exchanged` bytes are written on one processor and read on another.
+  int share_step(double multiply_adds, double exchanged);
+
+  // Whether n_threads shorten such a step. What a cache line costs depends on where the processors are, which in a
+  // virtual machine changes from second to second: it goes with the time of a hand-over, which is measured now and
+  // then.
+  static bool gains(int n_threads, double multiply_adds, double exchanged);
 
   // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
   template <class Body>

@@ -1,6 +1,8 @@
 #include "processors.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -65,13 +67,30 @@ double cgroup_quota(const std::string& root) {
   return quota;
 }
 
+namespace {
+
+// The quota as it was within the last second: reading it takes longer than a short run.
+double recent_quota() {
+  using Clock = std::chrono::steady_clock;
+  static std::atomic<double> quota{0};
+  static std::atomic<Clock::rep> read_again{std::numeric_limits<Clock::rep>::min()};
+  const Clock::time_point now = Clock::now();
+  if (now.time_since_epoch().count() >= read_again) {
+    quota = cgroup_quota();
+    read_again = (now + std::chrono::seconds(1)).time_since_epoch().count();
+  }
+  return quota;
+}
+
+}  // namespace
+
 int usable_processors() {
   int n = std::max(1, int(std::thread::hardware_concurrency()));
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
 #endif
-  return std::max(1, int(std::min(double(n), std::ceil(cgroup_quota()))));
+  return std::max(1, int(std::min(double(n), std::ceil(recent_quota()))));
 }
 
 }  // namespace fastmlp

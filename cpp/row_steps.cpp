@@ -18,7 +18,7 @@ class RowSteps : public BatchSteps<T> {
         task_(run.task),
         ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size), Workspace<T>::backward),
         passes_{net_, k_, ws_},
-        team_(run.choose_threads(3 * net_.multiply_adds() * double(ws_.rows) / Team::break_even)),
+        team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
         fused_(task_.batch_size <= ws_.rows && !task_.normalize && work(task_.batch_size) < longest_fused),
         packed_(run, k_, ws_.rows, team_.size()),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
@@ -30,7 +30,7 @@ class RowSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, ws_.rows));
-    const int threads = team_.share_step(block_work, Team::break_even, exchanged(n));
+    const int threads = block_work < Team::break_even ? 1 : team_.share_step(work(n), exchanged(n));
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
       const int64_t rows = std::min(ws_.rows, n - done);
@@ -48,7 +48,7 @@ class RowSteps : public BatchSteps<T> {
   using Item = typename Packed<T>::Item;
 
   // Of the parameters and their transposes, and of what n rows leave.
-  double exchanged(int64_t n) const { return double(2 * packed_.size() + n * net_.left_by_row()) * sizeof(T); }
+  double exchanged(int64_t n) const { return double(2 * net_.n_parameters() + n * net_.left_by_row()) * sizeof(T); }
 
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
 

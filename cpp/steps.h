@@ -25,10 +25,12 @@ struct Run {
   Watch watch{};
   std::atomic<bool> stopped{false};
 
-  // Threads to start, where a step could use `useful`.
-  int choose_threads(double useful) const {
-    const double work = 3 * net.multiply_adds() * double(task.samples.n) * double(task.epochs);
-    return fastmlp::choose_threads(task.n_threads, std::min(useful, work / Team::worth_a_thread));
+  // Threads to start, where a step could use `useful`, and would have them exchange so many bytes.
+  int choose_threads(double useful, double exchanged) const {
+    const double step = 3 * net.multiply_adds() * double(task.batch_size);
+    const double work = step * (double(task.samples.n) / double(task.batch_size)) * double(task.epochs);
+    const int n = fastmlp::choose_threads(task.n_threads, std::min(useful, work / Team::worth_a_thread));
+    return n > 1 && Team::gains(n, step, exchanged) ? n : 1;
   }
 
   // On the caller's thread: report if it is time to.
