@@ -152,7 +152,9 @@ class PyRule {
 // The C++ object inside a Python one of this very type: pybind11's own way there searches its tables.
 template <class C>
 C& held(PyObject* object) {
-  return *static_cast<C*>(reinterpret_cast<py::detail::instance*>(object)->simple_value_holder[0]);
+  void* const found = reinterpret_cast<py::detail::instance*>(object)->simple_value_holder[0];
+  if (!found) throw py::type_error("an object that was never initialised");
+  return *static_cast<C*>(found);
 }
 
 // A method that CPython calls without pybind11's dispatcher between them.
@@ -162,6 +164,8 @@ PyObject* call_plainly(const Call& call) {
     return py::object(call()).release().ptr();
   } catch (py::error_already_set& error) {
     error.restore();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const std::exception& error) {

@@ -9,9 +9,12 @@ namespace fastmlp {
 
 namespace {
 
-// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache, and no power of two, so
-// that the rows of A do not fall into the same few sets of the first-level cache.
-constexpr int64_t block_samples = 528;
+// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache. Half of a batch that is
+// worth sharing, so that there is something to share.
+constexpr int64_t most_samples = 528, worth_halving = 256;
+int64_t block_samples(int64_t batch_size) {
+  return batch_size < worth_halving ? batch_size : std::min((batch_size + 1) / 2, most_samples);
+}
 // A batch's blocks are dealt to so many sums of gradients at most, which are then added: their
 // number must not depend on the threads.
 constexpr int64_t most_groups = 8;
@@ -34,8 +37,9 @@ class ColumnSteps : public BatchSteps<T> {
         net_(run.net),
         task_(run.task),
         n_parameters_(net_.n_parameters()),
-        most_columns_(round_up(std::min(task_.batch_size, block_samples), k_.lanes)),
-        most_blocks_((task_.batch_size + block_samples - 1) / block_samples),
+        block_(block_samples(task_.batch_size)),
+        most_columns_(columns_of(block_)),
+        most_blocks_((task_.batch_size + block_ - 1) / block_),
         groups_(std::min(most_blocks_, most_groups)),
         keeps_(task_.batch_size >= task_.samples.n && most_blocks_ * block_size() * int64_t(sizeof(T)) <= kept_bytes),
         team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart),
@@ -51,7 +55,7 @@ class ColumnSteps : public BatchSteps<T> {
   void write() override {}
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
-    const int64_t n_blocks = (n + block_samples - 1) / block_samples, groups = std::min(n_blocks, most_groups);
+    const int64_t n_blocks = (n + block_ - 1) / block_, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
     const int threads = work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n), exchanged(groups));
     team_.run(threads, groups, [&](int64_t group, int thread) {
@@ -78,6 +82,11 @@ class ColumnSteps : public BatchSteps<T> {
     int64_t columns = 0;  // of the block that the rows of ones were laid for
   };
 
+  // Whole vectors, but rows of columns a power of two apart would fall into the same few sets of the cache.
+  int64_t columns_of(int64_t samples) const {
+    const int64_t columns = round_up(samples, k_.lanes);
+    return columns * int64_t(sizeof(T)) % 1024 ? columns : columns + k_.lanes;
+  }
   // The parameters and the groups' gradients.
   double exchanged(int64_t groups) const { return double((1 + groups) * n_parameters_) * sizeof(T); }
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
@@ -111,8 +120,8 @@ class ColumnSteps : public BatchSteps<T> {
 
   double pass(const int64_t* order, int64_t start, int64_t n, int64_t b, int64_t group, int thread, T scale,
               bool accumulate) {
-    const int64_t first = b * block_samples, samples = std::min(block_samples, n - first);
-    const Block<T> data = block(keeps_ ? b : thread, round_up(samples, k_.lanes));
+    const int64_t first = b * block_, samples = std::min(block_, n - first);
+    const Block<T> data = block(keeps_ ? b : thread, columns_of(samples));
     if (!keeps_ || !filled_[size_t(b)]) load(order, start + first, samples, data);
     if (keeps_) filled_[size_t(b)] = 1;
     ThreadWorkspace& ws = workspaces_[size_t(thread)];
@@ -156,7 +165,7 @@ class ColumnSteps : public BatchSteps<T> {
   const Kernels<T>& k_;
   const Network& net_;
   const Task<T>& task_;
-  const int64_t n_parameters_, most_columns_, most_blocks_, groups_;
+  const int64_t n_parameters_, block_, most_columns_, most_blocks_, groups_;
   const bool keeps_;
   Team team_;
   Buffer<T> gradients_, blocks_;
@@ -167,11 +176,26 @@ class ColumnSteps : public BatchSteps<T> {
 
 }  // namespace
 
+// By estimates of the time that a step takes either way, in multiply-adds of a vector. Their coefficients are fitted to
+// networks of up to 48 neurons a layer and 2 to 2048 samples, of both types and with vectors of 32 and 64 bytes; the
+// choice is then 1 % slower than the better one on average.
 template <class T>
-bool prefers_columns(const Network& net, int64_t batch_size) {
-  constexpr int64_t widest = 32, smallest_batch = 3;
-  if (batch_size < smallest_batch || net.n_in() > widest) return false;
-  return std::all_of(net.layers.begin(), net.layers.end(), [](const Layer& l) { return l.n_out <= widest; });
+bool prefers_columns(const Network& net, int64_t n) {
+  constexpr int64_t widest = 48;
+  if (net.n_in() > widest) return false;
+  const int64_t lanes = kernels<T>().lanes, narrow = narrowest_kernels<T>(n).lanes;
+  const double vectors = double((n + narrow - 1) / narrow);
+  double rows = 0, columns = 200 + 1.7 * double(n) * double(net.n_in() + net.n_out());
+  for (size_t l = 0; l < net.layers.size(); l++) {
+    const Layer& layer = net.layers[l];
+    if (layer.n_out > widest) return false;
+    const double products = l == 0 ? 2 : 3, parameters = double(layer.rows) * double(layer.n_out);
+    const double packed = double(Packing<T>::size(layer, lanes)) / double(lanes);
+    rows += double(n) * (products * packed + 20) + 220 + 13 * packed;
+    columns +=
+        vectors * (0.85 * products * parameters + 22 * double(layer.n_out)) + double(lanes) / 2 * parameters + 200;
+  }
+  return columns * (narrow < lanes ? 0.55 : 1) < rows;
 }
 
 template <class T>

@@ -30,7 +30,7 @@ class Team {
   // The same, where every thread reads what it wrote itself.
   static constexpr double break_even_apart = 5e5;
   // Starting a thread takes some 0.2 ms: a call should have several times as much to do for each.
-  static constexpr double worth_a_thread = 4e7;
+  static constexpr double worth_a_thread = 1.2e7;
 
   int size() const { return int(workers_.size()) + 1; }
 

@@ -53,9 +53,12 @@ class SingleSteps : public Steps<T> {
   }
 
  private:
-  bool across(const Layer& layer) const { return layer.n_out == 1; }
-  int64_t stride(const Layer& layer) const { return round_up(across(layer) ? layer.n_in + 1 : layer.n_out, k_.lanes); }
-  int64_t padded_size(const Layer& layer) const { return across(layer) ? stride(layer) : layer.rows * stride(layer); }
+  // Rows pages apart fall into the same few sets of the first-level cache.
+  int64_t stride(const Layer& layer) const {
+    const int64_t stride = round_up(layer.across() ? layer.n_in + 1 : layer.n_out, k_.lanes);
+    return layer.across() || stride * int64_t(sizeof(T)) % 4096 ? stride : stride + k_.lanes;
+  }
+  int64_t padded_size(const Layer& layer) const { return layer.across() ? stride(layer) : layer.rows * stride(layer); }
 
   void make_layers() {
     int64_t neurons = 2 * round_up(net_.n_in() + 1, k_.lanes);
@@ -77,7 +80,7 @@ class SingleSteps : public Steps<T> {
       T* A = take(layer.n_out);
       A[layer.n_out] = T(net_.bias);
       SingleLayer<T> single{
-          layer.n_out, layer.rows, stride(layer),    across(layer), layer.activation, W_.data() + offset,
+          layer.n_out, layer.rows, stride(layer),    layer.across(), layer.activation, W_.data() + offset,
           {},          A,          take(layer.n_out)};
       for (int i = 0; i < n_slots_; i++) single.slots[i] = slots_[i].data() + offset;
       layers_.push_back(single);
@@ -92,7 +95,7 @@ class SingleSteps : public Steps<T> {
       T* padded = i < 0 ? W_.data() : slots_[i].data();
       T* flat = i < 0 ? run_.parameters : task_.slots[i];
       for (const Layer& layer : net_.layers) {
-        const int64_t n = across(layer) ? layer.rows : layer.n_out, rows = across(layer) ? 1 : layer.rows;
+        const int64_t n = layer.across() ? layer.rows : layer.n_out, rows = layer.across() ? 1 : layer.rows;
         for (int64_t row = 0; row < rows; row++) visit(padded + row * stride(layer), flat + layer.start + row * n, n);
         padded += padded_size(layer);
       }

@@ -106,7 +106,7 @@ template <class T>
 Packing<T>::Packing(const Network& net, const Kernels<T>& kernels) : net_(net), kernels_(kernels) {
   for (const Layer& layer : net.layers) {
     start_.push_back(size_);
-    size_ += layer.across() ? round_up(layer.rows, kernels.lanes) : layer.rows * round_up(layer.n_out, kernels.lanes);
+    size_ += size(layer, kernels.lanes);
     transposed_start_.push_back(transposed_size_);
     if (start_.size() > 1 && !layer.across()) transposed_size_ += layer.n_out * round_up(layer.n_in, kernels.lanes);
   }

@@ -45,6 +45,9 @@ class Packing {
 
   Packing(const Network& net, const Kernels<T>& kernels);
 
+  static int64_t size(const Layer& layer, int64_t lanes) {
+    return layer.across() ? round_up(layer.rows, lanes) : layer.rows * round_up(layer.n_out, lanes);
+  }
   int64_t size() const { return size_; }
   Matrix<const T> layer(const T* packed, size_t l) const;
   void pack(const T* flat, T* packed) const;

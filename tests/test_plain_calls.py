@@ -224,3 +224,11 @@ def test_read_only_parameters_are_refused(data: Data) -> None:
     net.parameters.setflags(write=False)
     with pytest.raises(ValueError, match="read-only"):
         net.train(*data, epochs=1, optimizer=optimizer)
+
+
+def test_an_object_that_was_never_initialised_is_an_error(data: Data) -> None:
+    kind = type(make_network(data[0].dtype)._core)
+    with pytest.raises(TypeError, match="never initialised"):
+        kind.__new__(kind).predict_if_plain(data[0])
+    with pytest.raises(TypeError, match="all arguments"):
+        make_network(data[0].dtype)._core.train_if_plain(*data)
