@@ -22,16 +22,27 @@ constexpr int spins_before_yielding = 500;
 
 using Clock = std::chrono::steady_clock;
 
-// How long a hand-over took when it was last measured, by whichever team, and when that was. What nobody has measured
-// lately is taken to be what it is where processors share a cache.
-constexpr std::chrono::nanoseconds short_hand_over{220};
+// How long a hand-over took when it was last measured, by a team with a processor for each thread, and when that was.
+// What nobody has measured lately is taken to be what it is where processors share a cache.
+// What took longer than processors far from each other need was a thread that waited for one, which says nothing about
+// the next team.
+constexpr std::chrono::nanoseconds short_hand_over{220}, long_hand_over{1500};
 constexpr std::chrono::seconds forgotten_after{1};
 std::atomic<std::chrono::nanoseconds> measured_hand_over{short_hand_over};
 std::atomic<Clock::time_point> measured_at{Clock::time_point{}};
 
+std::chrono::nanoseconds recent_hand_over() {
+  return Clock::now() - measured_at.load() < forgotten_after ? measured_hand_over.load() : short_hand_over;
+}
+
 // A line costs this part of a hand-over (measured: 5-7 ns of 220, 20-30 ns of 750), in which so many multiply-adds
 // could be done.
 constexpr double line_per_hand_over = 0.03, multiply_adds_per_nanosecond = 55, line_bytes = 64;
+
+bool pays(int n_threads, std::chrono::nanoseconds hand_over, double multiply_adds, double exchanged) {
+  const double line = double(hand_over.count()) * line_per_hand_over * multiply_adds_per_nanosecond;
+  return multiply_adds * (1 - 1.0 / n_threads) > exchanged / line_bytes * line;
+}
 
 // A new team works for so long before it measures, and then again and again: its threads need a while to start.
 constexpr std::chrono::microseconds until_measured{300}, longest_measurement{300};
@@ -85,7 +96,9 @@ int choose_threads(int n_threads, double useful) {
 }
 
 Team::Team(int n_threads) : cursors_(size_t(n_threads)) {
-  if (n_threads > 1) next_measurement_ = Clock::now() + until_measured;
+  if (n_threads == 1) return;
+  hand_over_ = recent_hand_over();
+  next_measurement_ = Clock::now() + until_measured;
   const FloatControl control = float_control();  // workers compute as their caller does
   workers_.reserve(size_t(n_threads));
   try {
@@ -109,14 +122,11 @@ Team::~Team() {
 int Team::share_step(double multiply_adds, double exchanged) {
   if (size() == 1) return 1;
   if (Clock::now() >= next_measurement_) measure_hand_over();
-  return gains(size(), multiply_adds, exchanged) ? size() : 1;
+  return pays(size(), hand_over_, multiply_adds, exchanged) ? size() : 1;
 }
 
 bool Team::gains(int n_threads, double multiply_adds, double exchanged) {
-  const bool recent = Clock::now() - measured_at.load() < forgotten_after;
-  const double hand_over = double((recent ? measured_hand_over.load() : short_hand_over).count());
-  const double line = hand_over * line_per_hand_over * multiply_adds_per_nanosecond;
-  return multiply_adds * (1 - 1.0 / n_threads) > exchanged / line_bytes * line;
+  return pays(n_threads, recent_hand_over(), multiply_adds, exchanged);
 }
 
 void Team::measure_hand_over() {
@@ -130,9 +140,11 @@ void Team::measure_hand_over() {
     end = Clock::now();
     least = std::min(least, end - start);
   }
-  measured_hand_over = least;
-  measured_at = end;
+  hand_over_ = least;
   next_measurement_ = end + measured_every;
+  if (size() > usable_processors()) return;
+  measured_hand_over = std::min(hand_over_, long_hand_over);
+  measured_at = end;
 }
 
 void Team::start(int64_t n_items, const void* body, Call call) {

@@ -76,6 +76,7 @@ class Team {
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> busy_{0};
   std::atomic<bool> leave_{false};
+  std::chrono::nanoseconds hand_over_{0};
   std::chrono::steady_clock::time_point next_measurement_;
   std::vector<std::thread> workers_;
 };
