@@ -64,7 +64,7 @@ void export_network(py::module_& m, const char* name) {
   const auto X = py::arg("X").noconvert();
   const auto Y = py::arg("Y").noconvert();
   const auto weight = py::arg("weight").noconvert();
-  py::class_<N> network(m, name);
+  py::class_<N> network(m, name, py::is_final());
   network
       .def(py::init<const std::vector<int64_t>&, const std::vector<std::string>&, bool, Array<T>>(), py::arg("sizes"),
            py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
@@ -73,6 +73,7 @@ void export_network(py::module_& m, const char* name) {
           py::call_guard<py::gil_scoped_release>())
       .def("predict", &N::predict, X, py::arg("n_threads"))
       .def("can_read", &N::can_read, py::arg("X"), py::arg("Y"))
+      .def("kind_of_steps", &N::kind_of_steps, py::arg("batch_size"), py::arg("normalize"))
       .def("claim", &N::claim)
       .def("release", &N::release)
       .def("loss", &N::loss, X, Y, weight, py::arg("loss"), py::arg("n_threads"))
@@ -139,10 +140,11 @@ PYBIND11_MODULE(_core, m) {
       .def(py::init<>())
       .def_property_readonly("steps", [](const PyProgress& p) { return p.progress.steps; })
       .def("take", &PyProgress::take);
-  py::class_<PyRule>(m, "Rule").def(py::init<const py::object&, const std::vector<py::str>&, const std::string&, bool,
-                                             std::vector<double>, const py::list&, const py::dtype&>(),
-                                    py::arg("optimizer"), py::arg("attributes"), py::arg("name"), py::arg("normalize"),
-                                    py::arg("hyperparameters"), py::arg("slots"), py::arg("dtype"));
+  py::class_<PyRule>(m, "Rule", py::is_final())
+      .def(py::init<const py::object&, const std::vector<py::str>&, const std::string&, bool, std::vector<double>,
+                    const py::list&, const py::dtype&>(),
+           py::arg("optimizer"), py::arg("attributes"), py::arg("name"), py::arg("normalize"),
+           py::arg("hyperparameters"), py::arg("slots"), py::arg("dtype"));
   export_network<float>(m, "NetworkFloat32");
   export_network<double>(m, "NetworkFloat64");
   m.def("activations", [] { return names(Activations{}); });

@@ -42,7 +42,7 @@ class PyNetwork {
   // The outputs, or None if X is not an array of finite numbers that can be read where it is.
   py::object predict_if_plain(PyObject* X) const {
     const int64_t n = plain_rows(X, net_.n_in());
-    if (n < 0 || kernels<T>().find_nonfinite(data_of(X), n * net_.n_in()) >= 0) return py::none();
+    if (n < 0 || !all_finite(data_of(X), n * net_.n_in())) return py::none();
     return predict(py::reinterpret_borrow<Array<T>>(X), 0);
   }
 
@@ -101,6 +101,12 @@ class PyNetwork {
     return py::make_tuple(J, lists[0], lists[1], lists[2]);
   }
 
+  // What trains with batches of so many rows: single, columns, groups or rows.
+  std::string kind_of_steps(int64_t batch_size, bool normalize) const {
+    static constexpr const char* names[] = {"single", "columns", "groups", "rows"};
+    return names[int(fastmlp::kind_of_steps<T>(net_, batch_size, normalize))];
+  }
+
   // One run at a time: false where another one is under way.
   bool claim() { return !std::exchange(training_, true); }
   void release() { training_ = false; }
@@ -156,35 +162,41 @@ class PyNetwork {
     const auto start = std::chrono::steady_clock::now();
     Task<T> task{};
     Kept kept;
-    if (training_ || !take_plain(arguments, task, kept) || !all_finite(task.samples)) return py::none();
+    if (training_) return py::none();
+    std::optional<Claim> claim(*this);
+    if (!take_plain(arguments, task, kept) || !all_finite(task.samples)) return py::none();
     const auto optimizer = py::reinterpret_borrow<py::object>(arguments.optimizer);
-    static PyObject* const steps = PyUnicode_InternFromString("steps");
-    task.steps = py::cast<int64_t>(optimizer.attr(steps));
     Interrupts interrupts;
     Progress progress;
     const auto train = [&] {
       fastmlp::train(net_, data_, task, progress,
                      [&](const Progress&, bool) { return interrupts.carry_on([] { return true; }); });
     };
-    {
-      const Claim claim(*this);
-      if (net_.multiply_adds() * double(task.samples.n) * double(task.epochs) < too_short_to_share) {
-        train();
-      } else {
-        py::gil_scoped_release release;
-        train();
-      }
+    if (is_short(task)) {
+      train();
+    } else {
+      py::gil_scoped_release release;
+      train();
     }
-    optimizer.attr(steps) = py::int_(task.steps + progress.steps);
+    claim.reset();
+    optimizer.attr(steps_name()) = py::int_(task.steps + progress.steps);
     interrupts.raise();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     return py::make_tuple(std::move(progress.loss), seconds.count());
   }
 
  private:
-  // Multiply-adds of a forward pass: a run of less does not drop the GIL, which takes longer than others would gain.
-  static constexpr double too_short_to_share = 3e5;
-  static constexpr int64_t many_elements = 1 << 20;  // to look at, without the GIL
+  // A run of less than half a millisecond does not drop the GIL, which takes longer than others would gain.
+  bool is_short(const Task<T>& task) const {
+    constexpr double shortest = 5e5, of_a_step = 1000;  // multiply-adds
+    const double steps = double((task.samples.n + task.batch_size - 1) / task.batch_size);
+    return (net_.multiply_adds() * double(task.samples.n) + of_a_step * steps) * double(task.epochs) < shortest;
+  }
+
+  static PyObject* steps_name() {
+    static PyObject* const name = PyUnicode_InternFromString("steps");
+    return name;
+  }
 
   // What a run works with, for as long as it lasts: other threads may drop it meanwhile.
   struct Kept {
@@ -235,11 +247,15 @@ class PyNetwork {
     return true;
   }
 
-  bool all_finite(const Samples<T>& s) const {
+  static bool all_finite(const T* x, int64_t n) {
+    constexpr int64_t many = 1 << 20;
     std::optional<py::gil_scoped_release> release;
-    if (s.n * (net_.n_in() + net_.n_out()) > many_elements) release.emplace();
-    return kernels<T>().find_nonfinite(s.X, s.n * net_.n_in()) < 0 &&
-           kernels<T>().find_nonfinite(s.Y, s.n * net_.n_out()) < 0;
+    if (n > many) release.emplace();
+    return kernels<T>().find_nonfinite(x, n) < 0;
+  }
+
+  bool all_finite(const Samples<T>& s) const {
+    return all_finite(s.X, s.n * net_.n_in()) && all_finite(s.Y, s.n * net_.n_out());
   }
 
   bool take_plain(const Arguments& a, Task<T>& task, Kept& kept) const {
@@ -268,8 +284,20 @@ class PyNetwork {
     if (!found) PyErr_Clear();
     if (!found || py::type::handle_of(found).ptr() != rule_type) return false;
     const PyRule& rule = held<PyRule>(found.ptr());
+    for (const py::object& slot : rule.slots)
+      if (!fits(slot.ptr())) return false;
     if (!rule.describes(optimizer) || !is_own_dtype(rule.dtype.ptr())) return false;
-    return take_rule(rule, task, kept);
+    const auto steps = py::reinterpret_steal<py::object>(PyObject_GetAttr(optimizer, steps_name()));
+    if (!steps) PyErr_Clear();
+    return steps && plain_integer(steps.ptr(), 0, std::numeric_limits<int64_t>::max(), task.steps) &&
+           take_rule(rule, task, kept);
+  }
+
+  // Whether a slot has a number for each parameter.
+  bool fits(const PyObject* slot) const {
+    const auto* a = py::detail::array_proxy(slot);
+    return is_plain(slot) && a->nd == 1 && a->dimensions[0] == net_.n_parameters() &&
+           py::detail::check_flags(slot, py::detail::npy_api::NPY_ARRAY_WRITEABLE_);
   }
 
   // False where a slot does not fit the network.
@@ -278,13 +306,9 @@ class PyNetwork {
     task.normalize = rule.normalize;
     task.hyperparameters = rule.hyperparameters.data();
     for (size_t i = 0; i < rule.n_slots; i++) {
-      PyObject* slot = PyList_GET_ITEM(rule.slots.ptr(), Py_ssize_t(i));
-      const auto* a = py::detail::array_proxy(slot);
-      if (!is_plain(slot) || a->nd != 1 || a->dimensions[0] != net_.n_parameters() ||
-          !py::detail::check_flags(slot, py::detail::npy_api::NPY_ARRAY_WRITEABLE_))
-        return false;
-      task.slots[i] = reinterpret_cast<T*>(a->data);
-      kept.slots[i] = py::reinterpret_borrow<py::object>(slot);
+      if (!fits(rule.slots[i].ptr())) return false;
+      task.slots[i] = reinterpret_cast<T*>(py::detail::array_proxy(rule.slots[i].ptr())->data);
+      kept.slots[i] = rule.slots[i];
     }
     return true;
   }

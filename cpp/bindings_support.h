@@ -105,7 +105,7 @@ class Interrupts {
   std::exception_ptr error_;
 };
 
-// An optimizer as it was when Python checked it: its rule, and the attributes that this followed from.
+// An optimizer as it was when Python checked it: its rule, and all that this followed from.
 class PyRule {
  public:
   PyRule(const py::object& optimizer, const std::vector<py::str>& attributes, const std::string& name, bool normalize,
@@ -114,10 +114,12 @@ class PyRule {
         n_slots(size_t(slots_of(id))),
         normalize(normalize),
         hyperparameters(std::move(hyperparameters)),
-        slots(slots),
-        dtype(dtype) {
+        slots(py::cast<std::vector<py::object>>(slots)),
+        dtype(dtype),
+        type_(py::type::of(optimizer)),
+        list_(slots) {
     require(this->hyperparameters.size() == n_hyperparameters(Optimizers{}), "the rule has other hyperparameters");
-    require(slots.size() >= n_slots, "the rule needs more slots");
+    require(this->slots.size() >= n_slots, "the rule needs more slots");
     for (const py::str& attribute : attributes) {
       py::str interned = attribute;
       PyUnicode_InternInPlace(&interned.ptr());
@@ -125,18 +127,22 @@ class PyRule {
     }
   }
 
-  // Whether the optimizer's attributes are still the same objects.
+  // Whether the optimizer still has that type, and its attributes and slots are the same objects.
   bool describes(const py::handle& optimizer) const {
+    if (py::type::handle_of(optimizer).ptr() != type_.ptr()) return false;
     for (const auto& [name, value] : attributes_)
       if (optimizer.attr(name).ptr() != value.ptr()) return false;
-    return slots.size() >= n_slots;
+    if (list_.size() != slots.size()) return false;
+    for (size_t i = 0; i < slots.size(); i++)
+      if (PyList_GET_ITEM(list_.ptr(), Py_ssize_t(i)) != slots[i].ptr()) return false;
+    return true;
   }
 
   const int id;
   const size_t n_slots;
   const bool normalize;
   const std::vector<double> hyperparameters;
-  const py::list slots;
+  const std::vector<py::object> slots;
   const py::dtype dtype;  // of the parameters
 
  private:
@@ -146,6 +152,8 @@ class PyRule {
     return all[id];
   }
 
+  const py::object type_;
+  const py::list list_;  // the optimizer's own, which others may change
   std::vector<std::pair<py::str, py::object>> attributes_;
 };
 

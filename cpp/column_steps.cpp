@@ -57,7 +57,8 @@ class ColumnSteps : public BatchSteps<T> {
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t n_blocks = (n + block_ - 1) / block_, groups = std::min(n_blocks, most_groups);
     const T scale = T(1.0 / double(n));
-    const int threads = work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n), exchanged(groups));
+    const int threads =
+        work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n) / k_.speed, exchanged(groups));
     team_.run(threads, groups, [&](int64_t group, int thread) {
       double sum = 0;
       for (int64_t b = group * n_blocks / groups, first = b; b < (group + 1) * n_blocks / groups; b++) {

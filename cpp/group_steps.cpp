@@ -47,7 +47,8 @@ class GroupSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
-    const int threads = work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n), exchanged(groups));
+    const int threads =
+        work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n) / k_.speed, exchanged(groups));
     // One thread by itself adds the gradients of single blocks up as it goes: the same sums.
     const bool adds = threads == 1 && (n + groups - 1) / groups <= block_;
     team_.run(threads, groups, [&](int64_t group, int thread) {

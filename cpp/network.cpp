@@ -15,8 +15,6 @@ void copy_row(const Matrix<T>& from, int64_t row, int64_t n, T* to) {
   std::copy_n(from.data + row * from.stride, n, to);
 }
 
-constexpr double one_part = 1e18;  // elements: a panel is one part
-
 // Fewer rows than these read the parameters where they lie; packing them first would cost more.
 constexpr int64_t rows_worth_packing = 64;
 
@@ -47,7 +45,7 @@ class Transposes {
   Transposes(const Network& net, const Kernels<T>& kernels, const T* parameters)
       : packing_(net, kernels), packed_(packing_.size()), all_(packing_.transposed_size()) {
     packing_.pack(parameters, packed_.data());
-    for (const auto& part : packing_.parts(one_part)) packing_.transpose(part, packed_.data(), all_.data());
+    for (const auto& part : packing_.parts()) packing_.transpose(part, packed_.data(), all_.data());
     for (size_t l = 0; l < net.layers.size(); l++) WT.push_back(packing_.transposed(packed_.data(), all_.data(), l));
   }
   std::vector<Matrix<const T>> WT;
@@ -183,7 +181,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
   const Weights<T> weights(net, k, parameters, samples.n);
   const Transposes<T> transposes(net, k, parameters);
   const Packing<T> packing(net, k);
-  const auto parts = packing.parts(one_part);
+  const auto parts = packing.parts();
   Buffer<T> sum(packing.size());
   Workspace<T> ws(net, k, Workspace<T>::block_rows(net, k, samples.n), Workspace<T>::backward);
   const Passes<T> passes{net, k, ws};

@@ -35,18 +35,17 @@ std::chrono::nanoseconds recent_hand_over() {
   return Clock::now() - measured_at.load() < forgotten_after ? measured_hand_over.load() : short_hand_over;
 }
 
-// A line costs this part of a hand-over (measured: 5-7 ns of 220, 20-30 ns of 750), in which so many multiply-adds
-// could be done.
-constexpr double line_per_hand_over = 0.03, multiply_adds_per_nanosecond = 55, line_bytes = 64;
+// A line costs this part of a hand-over (measured: 5-7 ns of 220, 20-30 ns of 750).
+constexpr double line_per_hand_over = 0.03, line_bytes = 64;
 
-bool pays(int n_threads, std::chrono::nanoseconds hand_over, double multiply_adds, double exchanged) {
-  const double line = double(hand_over.count()) * line_per_hand_over * multiply_adds_per_nanosecond;
-  return multiply_adds * (1 - 1.0 / n_threads) > exchanged / line_bytes * line;
+bool pays(int n_threads, std::chrono::nanoseconds hand_over, double nanoseconds, double exchanged) {
+  const double line = double(hand_over.count()) * line_per_hand_over;
+  return nanoseconds * (1 - 1.0 / n_threads) > exchanged / line_bytes * line;
 }
 
 // A new team works for so long before it measures, and then again and again: its threads need a while to start.
-constexpr std::chrono::microseconds until_measured{300}, longest_measurement{300};
-constexpr std::chrono::milliseconds measured_every{20};
+constexpr std::chrono::microseconds until_measured{300};
+constexpr std::chrono::milliseconds measured_every{20}, after_waiting{500};
 
 inline void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -119,31 +118,33 @@ Team::~Team() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-int Team::share_step(double multiply_adds, double exchanged) {
+int Team::share_step(double nanoseconds, double exchanged) {
   if (size() == 1) return 1;
   if (Clock::now() >= next_measurement_) measure_hand_over();
-  return pays(size(), hand_over_, multiply_adds, exchanged) ? size() : 1;
+  return pays(size(), hand_over_, nanoseconds, exchanged) ? size() : 1;
 }
 
-bool Team::gains(int n_threads, double multiply_adds, double exchanged) {
-  return pays(n_threads, recent_hand_over(), multiply_adds, exchanged);
+bool Team::gains(int n_threads, double nanoseconds, double exchanged) {
+  return pays(n_threads, recent_hand_over(), nanoseconds, exchanged);
 }
 
 void Team::measure_hand_over() {
-  constexpr int tries = 10;
-  const auto begin = Clock::now();
+  constexpr int tries = 10, tries_while_waiting = 3;
+  const auto hand_over = [this] { run(size(), size(), [](int64_t, int) {}); };
+  hand_over();  // who sleeps wakes up
   auto least = Clock::duration::max();
-  auto end = begin;
-  for (int i = 0; i < tries && end - begin < longest_measurement; i++) {
+  auto end = Clock::now();
+  for (int i = 0; i < (least > long_hand_over ? tries_while_waiting : tries); i++) {
     const auto start = end;
-    run(size(), size(), [](int64_t, int) {});
+    hand_over();
     end = Clock::now();
     least = std::min(least, end - start);
   }
   hand_over_ = least;
-  next_measurement_ = end + measured_every;
-  if (size() > usable_processors()) return;
-  measured_hand_over = std::min(hand_over_, long_hand_over);
+  const bool waits = hand_over_ > long_hand_over;
+  next_measurement_ = end + (waits ? after_waiting : measured_every);
+  if (waits || size() > usable_processors()) return;
+  measured_hand_over = hand_over_;
   measured_at = end;
 }
 

@@ -29,21 +29,22 @@ class Team {
   static constexpr double break_even = 1.5e6;
   // The same, where every thread reads what it wrote itself.
   static constexpr double break_even_apart = 5e5;
-  // Starting a thread takes some 0.2 ms: a call should have several times as much to do for each.
+  // Starting a thread takes some 0.1 ms: a call should have at least twice as much to do for each.
   static constexpr double worth_a_thread = 1.2e7;
 
   int size() const { return int(workers_.size()) + 1; }
 
   // How many threads a region of so many multiply-adds should have.
-  int share(double multiply_adds, double least = break_even) const { return multiply_adds < least ? 1 : size(); }
+  int share(double multiply_adds) const { return multiply_adds < break_even ? 1 : size(); }
 
-  // The same for a step in which `exchanged` bytes are written on one processor and read on another.
-  int share_step(double multiply_adds, double exchanged);
+  // The same for a step that takes one thread so many nanoseconds, and in which `exchanged` bytes are written on one
+  // processor and read on another.
+  int share_step(double nanoseconds, double exchanged);
 
   // Whether n_threads shorten such a step. What a cache line costs depends on where the processors are, which in a
   // virtual machine changes from second to second: it goes with the time of a hand-over, which is measured now and
   // then.
-  static bool gains(int n_threads, double multiply_adds, double exchanged);
+  static bool gains(int n_threads, double nanoseconds, double exchanged);
 
   // Call body(item, thread) for items 0..n_items-1 on n_threads of the team; thread 0 is the caller's.
   template <class Body>

@@ -84,6 +84,9 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool 
     kernels.multiply_and_differentiate[layer.activation](
         {n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
          rows_of(ws.delta[l], first), false, rows_of(ws.A[l], first).data});
+    // Behind the weights of a layer that lies across stands its bias, which has no delta.
+    if (next.across() && layer.n_out % kernels.lanes != 0)
+      for (int64_t i = first; i < first + n; i++) rows_of(ws.delta[l], i).data[layer.n_out] = 0;
   }
   for (size_t l = 0; l <= L; l++) {
     const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;

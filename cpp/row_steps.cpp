@@ -30,7 +30,7 @@ class RowSteps : public BatchSteps<T> {
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, ws_.rows));
-    const int threads = block_work < Team::break_even ? 1 : team_.share_step(work(n), exchanged(n));
+    const int threads = block_work < Team::break_even ? 1 : team_.share_step(work(n) / k_.speed, exchanged(n));
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
       const int64_t rows = std::min(ws_.rows, n - done);
@@ -76,13 +76,9 @@ class RowSteps : public BatchSteps<T> {
   void add_gradient(int threads, int64_t rows, bool accumulate) {
     for_each_item(threads, [&](const Item& item, int thread) {
       if (run_.stopped) return;
-      gradient(item, rows, accumulate, gradient_.data() + item.offset);
+      passes_.gradient(item, rows, accumulate, gradient_.data() + item.offset);
       if (thread == 0) run_.work_done(double(item.rows * item.width * rows));
     });
-  }
-
-  void gradient(const Item& item, int64_t rows, bool accumulate, T* dW) const {
-    passes_.gradient(item, rows, accumulate, dW);
   }
 
   // Update the parameters and renew their transposes. A gradient that is complete in one go, and needs no norm, is
@@ -91,7 +87,7 @@ class RowSteps : public BatchSteps<T> {
     const Update<T> update = make_update(run_, gradient_.data(), packed_.size());
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
-      if (fused_) gradient(item, rows, false, dW);
+      if (fused_) passes_.gradient(item, rows, false, dW);
       packed_.update(item, dW, update, thread);
     });
   }

@@ -30,7 +30,9 @@ struct Run {
     const double step = 3 * net.multiply_adds() * double(task.batch_size);
     const double work = step * (double(task.samples.n) / double(task.batch_size)) * double(task.epochs);
     const int n = fastmlp::choose_threads(task.n_threads, std::min(useful, work / Team::worth_a_thread));
-    return n > 1 && Team::gains(n, step, exchanged) ? n : 1;
+    // A long run finds out for itself, again and again.
+    const bool is_long = work > 20 * n * Team::worth_a_thread;
+    return n == 1 || is_long || Team::gains(n, step / kernels<T>().speed, exchanged) ? n : 1;
   }
 
   // On the caller's thread: report if it is time to.
@@ -79,6 +81,12 @@ template <class T>
 std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run);
 template <class T>
 std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run);
+
+enum class Kind { single, columns, groups, rows };
+
+// What a run's steps are done by.
+template <class T>
+Kind kind_of_steps(const Network& net, int64_t batch_size, bool normalize);
 
 // Whether samples as columns are the better layout.
 template <class T>

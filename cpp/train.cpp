@@ -26,9 +26,16 @@ int slots_of(int rule, List<U...>) {
 
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
-  if (run.task.batch_size == 1 && !run.task.normalize) return make_single_steps(run);
-  if (prefers_columns<T>(run.net, run.task.batch_size)) return make_column_steps(run);
-  return prefers_groups(run.net, run.task.batch_size) ? make_group_steps(run) : make_row_steps(run);
+  switch (kind_of_steps<T>(run.net, run.task.batch_size, run.task.normalize)) {
+    case Kind::single:
+      return make_single_steps(run);
+    case Kind::columns:
+      return make_column_steps(run);
+    case Kind::groups:
+      return make_group_steps(run);
+    default:
+      return make_row_steps(run);
+  }
 }
 
 template <class T>
@@ -55,6 +62,13 @@ void end_epoch(Run<T>& run, Steps<T>& steps, double loss) {
 
 void constants_of(int rule, const double* hyperparameters, int64_t t, double* constants) {
   constants_of(rule, hyperparameters, t, constants, Optimizers{});
+}
+
+template <class T>
+Kind kind_of_steps(const Network& net, int64_t batch_size, bool normalize) {
+  if (batch_size == 1 && !normalize) return Kind::single;
+  if (prefers_columns<T>(net, batch_size)) return Kind::columns;
+  return prefers_groups(net, batch_size) ? Kind::groups : Kind::rows;
 }
 
 int slots_of(int rule) { return slots_of(rule, Optimizers{}); }
@@ -97,6 +111,8 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   steps->write();
 }
 
+template Kind kind_of_steps<float>(const Network&, int64_t, bool);
+template Kind kind_of_steps<double>(const Network&, int64_t, bool);
 template Update<float> make_update(const Run<float>&, const float*, int64_t);
 template Update<double> make_update(const Run<double>&, const double*, int64_t);
 template void train(const Network&, float*, const Task<float>&, Progress&, const Report&);

@@ -18,8 +18,6 @@ constexpr size_t cache_line = 64, huge_page = 2 << 20;
 // rows the products lose more than the cache gains.
 constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
 
-constexpr double whole = 1e18;  // elements of a part that is never cut
-
 // What a product with A.T may find in plain rows.
 constexpr int64_t plain_bytes = 256 * 1024;
 
@@ -137,6 +135,8 @@ Matrix<const T> Packing<T>::layer(const T* packed, size_t l) const {
   return {packed + start_[l], 0, net_.layers[l].across() ? 0 : net_.layers[l].rows};
 }
 
+namespace {
+
 // visit(offset in flat, offset in the part, columns) for every row of a part.
 template <class T, class Visit>
 void for_each_row(const Network& net, const typename Packing<T>::Part& part, const Visit& visit) {
@@ -145,6 +145,8 @@ void for_each_row(const Network& net, const typename Packing<T>::Part& part, con
   for (int64_t i = 0; i < part.rows; i++)
     visit(layer.start + (part.first + i) * layer.n_out + part.column, i * part.width, columns);
 }
+
+}  // namespace
 
 template <class T>
 void Packing<T>::pack(const Part& part, const T* flat, T* packed) const {
@@ -160,12 +162,12 @@ void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
 
 template <class T>
 void Packing<T>::pack(const T* flat, T* packed) const {
-  for (const Part& part : parts(whole)) pack(part, flat, packed + part.offset);
+  for (const Part& part : parts()) pack(part, flat, packed + part.offset);
 }
 
 template <class T>
 void Packing<T>::unpack(const T* packed, T* flat) const {
-  for (const Part& part : parts(whole)) unpack(part, packed + part.offset, flat);
+  for (const Part& part : parts()) unpack(part, packed + part.offset, flat);
 }
 
 template <class T>
@@ -182,8 +184,7 @@ void Packing<T>::transpose(const Part& part, const T* packed, T* all) const {
   const int64_t end = std::min(part.first + part.rows, layer.n_in);
   const T* from = packed + part.offset;
   for (int64_t i = part.first; i < end; i += kernels_.panel, from += kernels_.panel * part.width) {
-    const int64_t m = std::min(kernels_.panel, end - i), full = std::min(kernels_.panel, layer.n_in - i);
-    const int64_t width = round_up(full, kernels_.lanes);
+    const int64_t m = std::min(kernels_.panel, end - i), width = round_up(m, kernels_.lanes);
     kernels_.transpose(from, part.width, m, n, all + transposed_start_[part.l] + i * layer.n_out + part.column * width,
                        width);
   }

@@ -57,7 +57,7 @@ class Packing {
   void unpack(const Part& part, const T* packed, T* flat) const;
 
   // All there is, in parts of some `elements` or less, but of a panel's width in rows.
-  std::vector<Part> parts(double elements) const;
+  std::vector<Part> parts(double elements = whole) const;
 
   // The transposes of W of layers 1.. (0 has no use for one), each packed for itself.
   int64_t transposed_size() const { return transposed_size_; }
@@ -66,6 +66,8 @@ class Packing {
   void transpose(const Part& part, const T* packed, T* all) const;
 
  private:
+  static constexpr double whole = 1e18;
+
   const Network& net_;
   const Kernels<T>& kernels_;
   std::vector<int64_t> start_, transposed_start_;

@@ -152,31 +152,41 @@ def test_real_data(simd: str, digits: tuple[Array, Array]) -> None:
 
 
 # Sizes, rows and batch size: the core does batches of one, of narrow layers and of wide layers in
-# different ways, and cuts large batches into blocks.
+# different ways, which the first word names, and cuts large batches into blocks.
 KINDS_OF_STEPS = {
-    "one row, one weight": ([1, 1], 1, 1),
+    "single rows, one weight": ([1, 1], 1, 1),
     "single rows": ([5, 1], 9, 1),
     "single rows, a layer of one neuron inside": ([4, 9, 1, 3], 50, 1),
     "single rows, wide layers": ([33, 70, 17, 50, 2], 60, 1),
     "single rows, more than a chunk": ([2, 3, 1], 5000, 1),
     "columns, few rows": ([3, 4, 2], 7, 4),
-    "columns, several blocks": ([3, 4, 2], 1500, 1300),
-    "columns, more blocks than sums": ([3, 32, 5, 1], 6000, 5500),
-    "rows, last batch of one": ([40, 33, 3], 41, 20),
+    "columns, several blocks": ([1, 2, 1], 1500, 1300),
+    "columns, more blocks than sums": ([1, 2, 1], 6000, 5500),
+    "columns, a power of two": ([1, 2, 1], 600, 512),
+    "columns, halves of a batch": ([1, 2, 1], 700, 301),
+    "columns, groups or rows, by the width of vectors": ([3, 9, 5, 1], 1500, 1300),
+    "rows, last batch of one": ([70, 33, 3], 41, 20),
     "rows, several blocks": ([300, 250, 10], 600, 550),
-    "groups of rows": ([40, 33, 3], 300, 200),
-    "groups of rows, several blocks": ([100, 65, 10], 3500, 3300),
     "rows, two rows": ([50, 50], 4, 2),
+    "rows, one output": ([70, 33, 1], 90, 40),
+    "rows, a layer of one neuron inside": ([70, 9, 1, 3], 90, 40),
+    "rows, layers of one neuron": ([70, 1, 1], 90, 40),
+    "rows, one neuron": ([70, 1], 90, 40),
+    "groups of rows": ([70, 33, 3], 300, 200),
+    "groups of rows, several blocks": ([100, 65, 10], 3500, 3300),
+    "groups of rows, one output": ([70, 33, 1], 300, 200),
 }
 
 
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kind", KINDS_OF_STEPS)
-def test_every_kind_of_step(simd: str, kind: str, bias: bool, rng: np.random.Generator) -> None:
+def test_every_kind_of_step(simd: str, kind: str, bias: bool, activation: str, rng: np.random.Generator) -> None:
     sizes, n, batch_size = KINDS_OF_STEPS[kind]
     X, Y, weight = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1])), rng.uniform(0.5, 1, n)
     for optimizer in (SGD(0.01), Adam(), SGD(0.001, normalized=True)):
-        core, twin = twins(sizes, "tanh", bias, "float64")
+        core, twin = twins(sizes, activation, bias, "float64")
+        assert kind.startswith("single") or core._core.kind_of_steps(batch_size, False) in kind
         histories = [
             net.train(
                 X,

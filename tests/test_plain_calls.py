@@ -6,6 +6,7 @@ An optimizer is checked in its first call, so the second one with the same objec
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from fastmlp.reference.arrays import Array
+from fastmlp.reference.arrays import Array, has_room
 from fastmlp.reference.optimizers import RULES
 
 Data = tuple[Array, Array]
@@ -140,6 +141,8 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "another slot": lambda optimizer: optimizer.slots.__setitem__(0, optimizer.slots[0].astype("float16")),
     "a shorter slot": lambda optimizer: optimizer.slots.__setitem__(0, optimizer.slots[0][1:].copy()),
     "a slot to read": lambda optimizer: optimizer.slots[0].setflags(write=False),
+    "one slot less": lambda optimizer: optimizer.slots.pop(),
+    "a slot more": lambda optimizer: optimizer.slots.append(optimizer.slots[0]),
     "no slots": lambda optimizer: optimizer.slots.clear(),
     "other slots": lambda optimizer: setattr(optimizer, "slots", [s.copy() for s in optimizer.slots]),
     "reset": lambda optimizer: optimizer.reset(),
@@ -199,6 +202,49 @@ def test_a_checked_optimizer_can_be_copied_and_pickled(rule: str, data: Data) ->
         assert other == optimizer
         assert train_plainly(net.copy(), data, other) is None
         net.copy().train(*data, epochs=1, optimizer=other)
+
+
+def test_an_optimizer_can_be_told_as_a_dictionary_and_by_its_fields(data: Data) -> None:
+    optimizer, before = fastmlp.SGD(), dataclasses.asdict(fastmlp.SGD())
+    make_network(data[0].dtype).train(*data, epochs=3, optimizer=optimizer)
+    assert dataclasses.asdict(optimizer) == {**before, "steps": 3}
+
+
+def test_slots_from_elsewhere_get_a_place_where_whole_vectors_can_be_written(data: Data) -> None:
+    net, optimizer = make_network(data[0].dtype), fastmlp.Adam()
+    twin, other = make_network(data[0].dtype), fastmlp.Adam()
+    for _ in range(3):
+        optimizer.slots = [slot.copy() for slot in optimizer.slots]
+        assert not any(map(has_room, optimizer.slots))
+        net.train(*data, epochs=1, optimizer=optimizer)
+        twin.train(*data, epochs=1, optimizer=other)
+        assert all(map(has_room, optimizer.slots))
+    assert np.array_equal(net.parameters, twin.parameters)
+    assert all(np.array_equal(a, b) for a, b in zip(optimizer.slots, other.slots, strict=True))
+
+
+def test_slots_that_are_held_but_not_used_still_belong_to_their_network(data: Data) -> None:
+    net, optimizer = make_network(data[0].dtype), fastmlp.SGD(momentum=0.9)
+    net.train(*data, epochs=1, optimizer=optimizer)
+    optimizer.momentum = 0.0
+    net.train(*data, epochs=1, optimizer=optimizer)
+    with pytest.raises(ValueError, match="holds the state"):
+        fastmlp.Network([3, 5, 2], dtype=data[0].dtype).train(*data, epochs=1, optimizer=optimizer)
+
+
+def test_what_only_looks_like_an_optimizer_is_refused(data: Data) -> None:
+    class Proxy:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    net, optimizer = make_network(data[0].dtype), fastmlp.SGD()
+    net.train(*data, epochs=1, optimizer=optimizer)
+    assert train_plainly(net, data, Proxy(optimizer)) is None
+    optimizer.steps = None  # type: ignore[assignment]  # what no run leaves
+    assert train_plainly(net, data, optimizer) is None
 
 
 def test_a_callback_that_puts_a_number_back_leaves_the_rule_as_it_was(data: Data) -> None:

@@ -188,17 +188,12 @@ void multiply(const Product<T>& p) {
   multiply_finished<Plain, T>(p, nullptr);
 }
 
-template <class T>
-void multiply_and_pass(const Product<T>& p, Pass<T> pass) {
-  multiply_finished<Passed, T>(p, pass);
-}
-
 template <class S, class T>
 void multiply_and_activate(const Product<T>& p) {
   if constexpr (S::value_is_short)
     multiply_finished<ActivatedInRegisters<S>, T>(p, nullptr);
   else
-    multiply_and_pass<T>(p, activate_tile<S, T>);
+    multiply_finished<Passed, T>(p, activate_tile<S, T>);
 }
 
 template <class S, class T>
@@ -206,7 +201,7 @@ void multiply_and_differentiate(const Product<T>& p) {
   if constexpr (S::derivative_is_short)
     multiply_finished<DifferentiatedInRegisters<S>, T>(p, nullptr);
   else
-    multiply_and_pass<T>(p, differentiate_tile<S, T>);
+    multiply_finished<Passed, T>(p, differentiate_tile<S, T>);
 }
 
 template <class T>

@@ -25,6 +25,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       lanes<T>,
       tile_vectors * lanes<T>,
       tile_rows,
+      multiply_adds_by_lane * double(lanes<T>),
       multiply<T>,
       {multiply_and_activate<S, T>...},
       {multiply_and_differentiate<S, T>...},

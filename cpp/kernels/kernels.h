@@ -96,6 +96,7 @@ struct Kernels {
   int64_t lanes;      // elements of a vector
   int64_t panel;      // columns of a panel, a multiple of lanes
   int64_t tile_rows;  // rows of a full tile of multiply
+  double speed;       // multiply-adds of a nanosecond, more or less
 
   Multiply<T> multiply;
   // C = s(A B), and C = (A B) * s' given the activations. C has no panels.
@@ -108,8 +109,9 @@ struct Kernels {
   // n elements, in place: x = exp(x), x = log(x).
   void (*exp)(T* x, int64_t n);
   void (*log)(T* x, int64_t n);
-  // losses[i] = weight[i] * loss of row i (the exact n columns); delta = scale * weight[i] * dloss/dY_hat.
-  // weight may be null, for ones; delta may be null.
+  // losses[i] = weight[i] * loss of row i, added up in T; delta = scale * weight[i] * dloss/dY_hat, and 0 in the rest
+  // of the last vector. What lies behind the n columns of Y and Y_hat does not count. weight may be null, for ones;
+  // delta may be null.
   void (*loss[Losses::size])(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta,
                              double* losses, int64_t rows, int64_t n);
   // Forward, backward and gradient of a block; the sum of weight * loss.

@@ -30,7 +30,7 @@ struct Linear {
 struct Sigmoid {
   static constexpr const char* name = "sigmoid";
   static constexpr bool needs_z = false;
-  static constexpr bool value_is_short = false, derivative_is_short = false;
+  static constexpr bool value_is_short = false, derivative_is_short = true;
   template <class V>
   static V value(V z) {
     return sigmoid(z);

@@ -22,3 +22,19 @@ def aligned_zeros(n: int, dtype: npt.DTypeLike) -> Array:
     raw = np.zeros(n_bytes + 2 * ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + n_bytes].view(dtype)
+
+
+def has_room(a: Array) -> bool:
+    """Return whether ``a`` may be written to as the kernels do: it is as :func:`aligned_zeros` makes arrays."""
+    raw = a.base
+    if type(a) is not np.ndarray or type(raw) is not np.ndarray or raw.dtype != np.uint8 or not raw.flags.owndata:
+        return False
+    room = raw.ctypes.data + raw.nbytes - (a.ctypes.data + a.nbytes)
+    return a.flags.carray and room >= ALIGNMENT
+
+
+def with_room(a: Array) -> Array:
+    """Return a flat copy of ``a`` as :func:`aligned_zeros` makes arrays."""
+    copy = aligned_zeros(a.size, a.dtype)
+    copy[:] = a
+    return copy

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from . import checks
-from .arrays import Array, aligned_zeros
+from .arrays import Array, aligned_zeros, has_room, with_room
 
 
 @dataclass
@@ -27,10 +27,9 @@ class Optimizer(ABC):
 
     steps: int = field(default=0, init=False, repr=False)
     slots: list[Array] = field(default_factory=list, init=False, repr=False, compare=False)
-    # What the core keeps of the object once it is checked; not part of the state.
-    checked: Any = field(default=None, init=False, repr=False, compare=False)
-
     HYPERPARAMETERS: ClassVar[tuple[str, ...]] = ()
+    # What the core keeps of the object once it is checked; no field, and not part of the state.
+    checked = cast(Any, None)
 
     @property
     @abstractmethod
@@ -60,7 +59,7 @@ class Optimizer(ABC):
 
     def attributes(self) -> list[str]:
         """Return the names of the attributes that the rule and its numbers follow from."""
-        return [f.name for f in fields(self) if f.name not in ("steps", "checked")]
+        return [f.name for f in fields(self) if f.name != "steps"]
 
     def prepare(self, parameters: Array) -> None:
         """Make the slots for these parameters, or check that the slots held are theirs.
@@ -77,6 +76,8 @@ class Optimizer(ABC):
                     f"this {type(self).__name__} holds the state of {slot.size} {slot.dtype} parameters, and the "
                     f"network has {parameters.size} {parameters.dtype}: use a new object, or call reset() first"
                 )
+        # Kernels work on whole vectors: what was put in from elsewhere gets a place of its own.
+        self.slots[:] = [slot if has_room(slot) else with_room(slot) for slot in self.slots]
         while len(self.slots) < len(names):
             self.slots.append(aligned_zeros(parameters.size, parameters.dtype))
 
@@ -105,7 +106,7 @@ class Optimizer(ABC):
         """Apply the rule's formula to the flat arrays W and dW."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "checked": None}
+        return {name: value for name, value in self.__dict__.items() if name != "checked"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A slot restored from bytes has lost its alignment.
@@ -113,8 +114,7 @@ class Optimizer(ABC):
         self.__dict__.update(state)
         self.slots = []
         for slot in slots:
-            self.slots.append(aligned_zeros(slot.size, slot.dtype))
-            self.slots[-1][:] = slot
+            self.slots.append(with_room(slot))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
         other = object.__new__(type(self))
