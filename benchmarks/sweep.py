@@ -166,7 +166,8 @@ def draw(maps: dict[tuple[str, int], Any], widths: list[int], batches: list[int]
             loses = ratios[i, j] < 1
             style = "bold" if loses else "normal"
             colour = "white" if ratios[i, j] > 10 or ratios[i, j] < 0.4 else "black"
-            axes.text(j, i, f"{ratios[i, j]:.2g}", ha="center", va="center", size=8, color=colour, weight=style)
+            text = f"{ratios[i, j]:.0f}" if ratios[i, j] > 99 else f"{ratios[i, j]:.2g}"
+            axes.text(j, i, text, ha="center", va="center", size=8, color=colour, weight=style)
             if loses:
                 axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=2))
         axes.set_xticks(range(len(widths)), widths, size=8)
