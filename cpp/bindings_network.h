@@ -163,7 +163,7 @@ class PyNetwork {
     Task<T> task{};
     Kept kept;
     if (training_) return py::none();
-    std::optional<Claim> claim(*this);
+    const Claim claim(*this);
     if (!take_plain(arguments, task, kept) || !all_finite(task.samples)) return py::none();
     const auto optimizer = py::reinterpret_borrow<py::object>(arguments.optimizer);
     Interrupts interrupts;
@@ -178,7 +178,6 @@ class PyNetwork {
       py::gil_scoped_release release;
       train();
     }
-    claim.reset();
     optimizer.attr(steps_name()) = py::int_(task.steps + progress.steps);
     interrupts.raise();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -205,8 +204,8 @@ class PyNetwork {
 
   class Claim {
    public:
-    explicit Claim(PyNetwork& net) : net_(net) { net.training_ = true; }
-    ~Claim() { net_.training_ = false; }
+    explicit Claim(PyNetwork& net) : net_(net) { net_.claim(); }
+    ~Claim() { net_.release(); }
     Claim(const Claim&) = delete;
     Claim& operator=(const Claim&) = delete;
 
@@ -284,8 +283,8 @@ class PyNetwork {
     if (!found) PyErr_Clear();
     if (!found || py::type::handle_of(found).ptr() != rule_type) return false;
     const PyRule& rule = held<PyRule>(found.ptr());
-    for (const py::object& slot : rule.slots)
-      if (!fits(slot.ptr())) return false;
+    for (size_t i = rule.n_slots; i < rule.slots.size(); i++)  // held, but not used
+      if (!fits(rule.slots[i].ptr())) return false;
     if (!rule.describes(optimizer) || !is_own_dtype(rule.dtype.ptr())) return false;
     const auto steps = py::reinterpret_steal<py::object>(PyObject_GetAttr(optimizer, steps_name()));
     if (!steps) PyErr_Clear();

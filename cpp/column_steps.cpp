@@ -15,6 +15,7 @@ constexpr int64_t most_samples = 528, worth_halving = 256;
 int64_t block_samples(int64_t batch_size) {
   return batch_size < worth_halving ? batch_size : std::min((batch_size + 1) / 2, most_samples);
 }
+
 // A batch's blocks are dealt to so many sums of gradients at most, which are then added: their
 // number must not depend on the threads.
 constexpr int64_t most_groups = 8;

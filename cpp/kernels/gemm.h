@@ -155,9 +155,11 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
   const int64_t rows = p.a.panel_rows ? p.a.stride : p.m;
   const T* a = t.a;
   T* c = t.c;
+  const T* activations = t.activations;
   for (int64_t i = 0; i < p.m; i += rows) {
     t.a = a + i * p.a.panel_rows;
     t.c = c + i * t.c_row;
+    t.activations = activations + i * t.c_row;
     multiply_panel<F, NV>(p.m - i < rows ? p.m - i : rows, t);
   }
 }
