@@ -152,7 +152,7 @@ class PyNetwork {
   // Arguments of Network.train, in its order.
   struct Arguments {
     PyObject *X, *Y, *epochs, *batch_size, *optimizer, *loss, *shuffle, *sample_weight, *validation_data, *callbacks,
-        *progress, *random_state, *n_threads;
+        *progress, *random_state, *n_threads, *metrics, *dropout, *max_time, *resume;
   };
 
   // Train where there is nothing to convert, draw or watch, and every argument is as right as it looks: (losses,
@@ -222,6 +222,8 @@ class PyNetwork {
            numpy::check_flags(array, npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_);
   }
 
+  static bool is_empty(PyObject* tuple) { return PyTuple_CheckExact(tuple) && PyTuple_GET_SIZE(tuple) == 0; }
+
   static bool is_own_dtype(const PyObject* dtype) {
     const auto* d = py::detail::array_descriptor_proxy(dtype);
     return d->type_num == py::detail::npy_format_descriptor<T>::value && d->byteorder == '=';
@@ -270,9 +272,12 @@ class PyNetwork {
     task.n_threads = int(threads);
     task.loss = find_id(a.loss, Losses{});
     const bool draws = a.shuffle != Py_False && !(a.shuffle == Py_True && task.batch_size == n);
-    const bool watched = !PyTuple_CheckExact(a.callbacks) || PyTuple_GET_SIZE(a.callbacks) || a.progress != Py_False;
-    return task.loss >= 0 && !draws && !watched && a.sample_weight == Py_None && a.validation_data == Py_None &&
-           a.random_state == Py_None && parameters_.writeable() && take_plain_rule(a.optimizer, task, kept);
+    const bool watched = !is_empty(a.callbacks) || !is_empty(a.metrics) || a.progress != Py_False ||
+                         a.max_time != Py_None || a.resume != Py_None;
+    const bool drops = !PyFloat_CheckExact(a.dropout) || PyFloat_AS_DOUBLE(a.dropout) != 0;
+    return task.loss >= 0 && !draws && !watched && !drops && a.sample_weight == Py_None &&
+           a.validation_data == Py_None && a.random_state == Py_None && parameters_.writeable() &&
+           take_plain_rule(a.optimizer, task, kept);
   }
 
   // The rule of an optimizer that was checked before and is still what it was.

@@ -44,6 +44,10 @@ def train_plainly(net: fastmlp.Network, data: Data, optimizer: object, **changed
         "progress": False,
         "random_state": None,
         "n_threads": 1,
+        "metrics": (),
+        "dropout": 0.0,
+        "max_time": None,
+        "resume": None,
     }
     return net._core.train_if_plain(*data, *(arguments | changed).values())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,15 +12,12 @@ from .reference import checks
 from .reference.arrays import Array
 from .reference.layers import Layers
 from .reference.losses import LOSSES
-from .reference.optimizers import RULES, Optimizer
-from .reference.results import Gradients, History, Trace
-from .reference.training import ALL_DONE, Monitor, Task, check_samples, check_task
-
-# Those whose numbers follow from their attributes alone.
-OWN_OPTIMIZERS = {type(optimizer) for optimizer in RULES.values()}
+from .reference.results import Gradients, Trace
+from .reference.training import check_samples
+from .training import Trainable
 
 
-class Network(Layers):
+class Network(Trainable):
     """A multilayer perceptron, trained and run by the compiled core.
 
     Parameters
@@ -221,197 +216,9 @@ class Network(Layers):
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
         return Trace([None, *Z], [X, *A], J, [None, *delta], dW, db)
 
-    def train(
-        self,
-        X: npt.ArrayLike,
-        Y: npt.ArrayLike,
-        *,
-        epochs: int,
-        batch_size: int | None = None,
-        optimizer: Optimizer | None = None,
-        loss: str = "squared_error",
-        shuffle: bool = True,
-        sample_weight: npt.ArrayLike | None = None,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-        callbacks: Iterable[Any] = (),
-        progress: bool = False,
-        random_state: int | np.random.Generator | None = None,
-        n_threads: int | None = None,
-    ) -> History:
-        """Fit the parameters to X and Y by gradient descent.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, n_in)
-            Inputs.
-        Y : array_like, shape (n, n_out), or (n,) for a single output
-            Targets.
-        epochs : int
-            How often all samples are gone through; 0 leaves the network as it is.
-        batch_size : int, optional
-            Samples of one update: None takes all (batch gradient descent), 1 is stochastic gradient
-            descent, anything between is mini-batch descent. Gradients are averaged over the batch; the
-            last, shorter batch of an epoch counts too.
-        optimizer : SGD or Adam, optional
-            The update rule, with its state, which it keeps from call to call. By default a new ``Adam()``.
-        loss : {"squared_error"}, default "squared_error"
-            Loss of a sample.
-        shuffle : bool, default True
-            Draw the samples of each epoch's batches in a new random order. A single batch of all
-            samples has no order.
-        sample_weight : array_like, shape (n,), optional
-            Weights of the samples: not negative, and not all zero. They are scaled to a mean of 1, and
-            multiply the loss of their samples.
-        validation_data : pair of array_like, optional
-            Inputs and targets whose mean loss is recorded at each epoch's end.
-        callbacks : iterable of objects, default ()
-            Objects with one or more of the methods on_train_begin(state), on_epoch_end(state) and
-            on_train_end(state); a run stops when on_epoch_end gives back something truthy. Without
-            callbacks no Python code runs between epochs, which is faster for very small networks.
-        progress : bool, default False
-            Show a line with epoch, loss and time on stderr.
-        random_state : None, int or numpy.random.Generator, optional
-            Source of the shuffles. A Generator goes on where it was.
-        n_threads : int, optional
-            The most threads to use; by default all that this process may use. Steps that are too
-            small to share use one. The result has the same bits for any number.
-
-        Returns
-        -------
-        History
-            ``history.loss`` has one value per epoch.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong. The network is then as it was.
-        RuntimeError
-            If this network is being trained already, or a callback gives the optimizer another rule.
-        KeyboardInterrupt
-            On Ctrl-C, within a tenth of a second for networks of up to a few million parameters. The
-            parameters are those of the last whole step.
-
-        Examples
-        --------
-        >>> import fastmlp
-        >>> net = fastmlp.Network.from_parameters([[[0.95]]])
-        >>> history = net.train([[2.0]], [1.0], epochs=20, optimizer=fastmlp.SGD(learning_rate=0.1))
-        >>> round(float(net.weights[0][0, 0]), 4)
-        0.5
-        """
-        done = self._core.train_if_plain(
-            X,
-            Y,
-            epochs,
-            batch_size,
-            optimizer,
-            loss,
-            shuffle,
-            sample_weight,
-            validation_data,
-            callbacks,
-            progress,
-            random_state,
-            n_threads,
-        )
-        if done is not None:
-            losses, seconds = done
-            return History(losses, [], seconds, ALL_DONE)
-        task = check_task(
-            self,
-            X,
-            Y,
-            epochs,
-            batch_size,
-            optimizer,
-            loss,
-            shuffle,
-            sample_weight,
-            validation_data,
-            random_state,
-            _core.find_nonfinite,
-        )
-        threads = checks.threads(n_threads)
-        monitor = Monitor(self, task, callbacks, progress)
-        if not self._core.claim():
-            raise RuntimeError(
-                "this network is being trained by another thread, or by the run that this callback belongs to: "
-                "train a copy(), or wait"
-            )
-        try:
-            task.optimizer.prepare(self.parameters)
-            with monitor:
-                self._run(task, monitor, threads)
-        finally:
-            self._core.release()
-        return monitor.history
-
-    def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
-        """Run the compiled loop, which comes back to ``report`` now and then if there is anything to do there."""
-        optimizer = task.optimizer
-        rule = self._rule(optimizer)
-        if type(optimizer) in OWN_OPTIMIZERS:
-            optimizer.checked = rule
-        seen, steps_before = _core.Progress(), optimizer.steps
-        X_validation, Y_validation = task.validation or (None, None)
-        # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
-        bits = task.rng.bit_generator if task.rng else None
-
-        def report() -> list[float] | None:
-            with _released(bits and bits.lock):
-                optimizer.steps = steps_before + seen.steps
-                return None if monitor.add(*seen.take()) else optimizer.hyperparameters()
-
-        try:
-            with bits.lock if bits else nullcontext():
-                self._core.train(
-                    task.X,
-                    task.Y,
-                    task.sample_weight,
-                    X_validation,
-                    Y_validation,
-                    task.epochs,
-                    task.batch_size,
-                    bits.capsule if bits else None,
-                    task.loss,
-                    rule,
-                    steps_before,
-                    n_threads,
-                    bool(monitor.callbacks),
-                    seen,
-                    report if bits or monitor.has_watchers else None,
-                )
-        finally:
-            optimizer.steps = steps_before + seen.steps
-        monitor.add(*seen.take())
-
-    def _rule(self, optimizer: Optimizer) -> _core.Rule:
-        """Return what the core knows of an optimizer that was checked and prepared."""
-        return _core.Rule(
-            optimizer,
-            optimizer.attributes(),
-            optimizer.rule,
-            optimizer.normalizes,
-            optimizer.hyperparameters(),
-            optimizer.slots,
-            self.dtype,
-        )
-
     def _can_read(self, X: object, Y: object) -> bool:
         return self._core.can_read(X, Y)
 
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self._sizes[0]
         return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)", _core.find_nonfinite)
-
-
-@contextmanager
-def _released(lock: Any) -> Iterator[None]:
-    """Give a lock, if there is one, to others for a while."""
-    if lock:
-        lock.release()
-    try:
-        yield
-    finally:
-        if lock:
-            lock.acquire()

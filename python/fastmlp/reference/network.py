@@ -13,7 +13,8 @@ Rows are samples, and layers are numbered l = 1..L::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,10 @@ class Network(Layers):
         progress: bool = False,
         random_state: int | np.random.Generator | None = None,
         n_threads: int | None = None,
+        metrics: Sequence[str | Callable[[Array, Array], float]] = (),
+        dropout: float | Sequence[float] = 0.0,
+        max_time: float | None = None,
+        resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Fit the parameters to X and Y; see :meth:`fastmlp.Network.train`."""
         checks.threads(n_threads)
