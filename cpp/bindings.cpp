@@ -11,7 +11,7 @@ namespace {
 
 // What the kernels compute of every element: exp, log, or an activation.
 template <class T>
-py::object vector_function(const std::string& name, const Array<T>& x) {
+py::object vector_function(const std::string& name, const Array<T>& x, double parameter) {
   require(x.ndim() == 1, "x must have one dimension");
   if (name != "exp" && name != "log") id_of(name, Activations{});
   const int64_t n = x.size(), padded = n + 64;
@@ -27,7 +27,7 @@ py::object vector_function(const std::string& name, const Array<T>& x) {
     else if (name == "log")
       k.log(y, n);
     else
-      k.activate[id_of(name, Activations{})](y, 1, n, n);
+      k.activate[id_of(name, Activations{})](y, 1, n, n, T(parameter));
   }
   return values[py::slice(0, n, 1)];
 }
@@ -66,8 +66,8 @@ void export_network(py::module_& m, const char* name) {
   const auto weight = py::arg("weight").noconvert();
   py::class_<N> network(m, name, py::is_final());
   network
-      .def(py::init<const std::vector<int64_t>&, const std::vector<std::string>&, bool, Array<T>>(), py::arg("sizes"),
-           py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
+      .def(py::init<const std::vector<int64_t>&, const std::vector<std::pair<std::string, double>>&, bool, Array<T>>(),
+           py::arg("sizes"), py::arg("activations"), py::arg("bias"), py::arg("parameters").noconvert())
       .def_static(
           "spin", [](int64_t rounds) { return kernels<T>().spin(rounds); }, py::arg("rounds"),
           py::call_guard<py::gil_scoped_release>())
@@ -92,7 +92,7 @@ void export_network(py::module_& m, const char* name) {
         return kernels<T>().find_nonfinite(x.data(), x.size());
       },
       py::arg("x").noconvert());
-  m.def("vector_function", &vector_function<T>, py::arg("name"), py::arg("x").noconvert());
+  m.def("vector_function", &vector_function<T>, py::arg("name"), py::arg("x").noconvert(), py::arg("parameter") = 0.0);
 }
 
 std::vector<std::string> simd(bool only_those_that_run) {
@@ -145,9 +145,12 @@ PYBIND11_MODULE(_core, m) {
                     const py::list&, const py::dtype&>(),
            py::arg("optimizer"), py::arg("attributes"), py::arg("name"), py::arg("normalize"),
            py::arg("hyperparameters"), py::arg("slots"), py::arg("dtype"));
+  py::class_<PyLoss>(m, "Loss", py::is_final())
+      .def(py::init<const std::string&, const std::vector<double>&>(), py::arg("name"), py::arg("parameters"));
   export_network<float>(m, "NetworkFloat32");
   export_network<double>(m, "NetworkFloat64");
   m.def("activations", [] { return names(Activations{}); });
+  m.def("links", [] { return names(Links{}); });
   m.def("losses", [] { return names(Losses{}); });
   m.def("rules", [] { return rules(Optimizers{}); });
   m.def("simd", [] { return std::string(table().name); });

@@ -14,13 +14,20 @@ class PyNetwork {
  public:
   using OptionalArray = std::optional<Array<T>>;
 
-  PyNetwork(const std::vector<int64_t>& sizes, const std::vector<std::string>& activations, bool bias,
-            Array<T> parameters)
+  // Activations are names with their parameter, which most don't look at; the last may be one of whole rows.
+  PyNetwork(const std::vector<int64_t>& sizes, const std::vector<std::pair<std::string, double>>& activations,
+            bool bias, Array<T> parameters)
       : parameters_(std::move(parameters)) {
     require(sizes.size() >= 2 && activations.size() == sizes.size() - 1, "one activation per layer after the first");
-    std::vector<int> ids;
-    for (const std::string& name : activations) ids.push_back(id_of(name, Activations{}));
+    const int link = find_name(activations.back().first, Links{});
+    std::vector<ActivationOf> ids;
+    for (const auto& [name, parameter] : activations) {
+      const bool is_link = link >= 0 && ids.size() + 1 == activations.size();
+      ids.push_back({is_link ? 0 : id_of(name, Activations{}), parameter});
+    }
     net_ = make_network(sizes, ids, bias);
+    net_.link = link;
+    linear_out_ = with_linear_output(net_);
     data_ = flat(parameters_, net_.n_parameters(), "parameters do not fit the layers");
   }
 
@@ -52,40 +59,38 @@ class PyNetwork {
     return take_plain(X.ptr(), Y.ptr(), samples) && all_finite(samples);
   }
 
-  double loss(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
+  double loss(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const PyLoss& loss,
               int n_threads) const {
-    const Samples<T> s = samples(X, Y, weight);
-    const int id = id_of(loss, Losses{});
+    const Samples<T> s = samples(X, Y, weight, loss.spec);
     Interrupts interrupts;
     double J = 0;
     {
       py::gil_scoped_release release;
-      J = mean_loss(net_, data_, s, id, n_threads, interrupts.pause());
+      J = mean_loss(network_for(loss.spec), data_, s, loss.spec, n_threads, interrupts.pause());
     }
     interrupts.raise();
     return J;
   }
 
-  double gradient(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const std::string& loss,
+  double gradient(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const PyLoss& loss,
                   Array<T>& gradient, int n_threads) const {
-    const Samples<T> s = samples(X, Y, weight);
-    const int id = id_of(loss, Losses{});
+    const Samples<T> s = samples(X, Y, weight, loss.spec);
     T* g = flat(gradient, net_.n_parameters(), "gradient does not fit the network");
     Interrupts interrupts;
     double J = 0;
     {
       py::gil_scoped_release release;
-      J = fastmlp::gradient(net_, data_, s, id, g, n_threads, interrupts.pause());
+      J = fastmlp::gradient(network_for(loss.spec), data_, s, loss.spec, g, n_threads, interrupts.pause());
     }
     interrupts.raise();
     return J;
   }
 
   // (J, Z, A, delta) of layers 1..L.
-  py::tuple trace(const Array<T>& X, const OptionalArray& Y, const std::string& loss) const {
-    Samples<T> s{X.data(), nullptr, nullptr, X.shape(0)};
+  py::tuple trace(const Array<T>& X, const OptionalArray& Y, const PyLoss& loss) const {
+    Samples<T> s{X.data(), nullptr, nullptr, X.shape(0), 0};
     if (Y)
-      s = samples(X, *Y, std::nullopt);
+      s = samples(X, *Y, std::nullopt, loss.spec);
     else
       matrix(X, s.n, net_.n_in(), "X does not fit the network");
     py::list lists[3];
@@ -96,8 +101,7 @@ class PyNetwork {
         pointers[i].push_back(a.mutable_data());
         lists[i].append(a);
       }
-    const double J =
-        s.n ? fastmlp::trace(net_, data_, s, id_of(loss, Losses{}), pointers[0], pointers[1], pointers[2]) : 0;
+    const double J = s.n ? fastmlp::trace(net_, data_, s, loss.spec, pointers[0], pointers[1], pointers[2]) : 0;
     return py::make_tuple(J, lists[0], lists[1], lists[2]);
   }
 
@@ -113,16 +117,16 @@ class PyNetwork {
 
   void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
              const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size,
-             const std::optional<py::capsule>& random, const std::string& loss, const PyRule& rule, int64_t steps,
+             const std::optional<py::capsule>& random, const PyLoss& loss, const PyRule& rule, int64_t steps,
              int n_threads, bool report_every_epoch, PyProgress& progress, const std::optional<py::function>& report) {
     Task<T> task{};
-    task.samples = samples(X, Y, weight);
-    if (X_validation && Y_validation) task.validation = samples(*X_validation, *Y_validation, std::nullopt);
+    task.samples = samples(X, Y, weight, loss.spec);
+    if (X_validation && Y_validation) task.validation = samples(*X_validation, *Y_validation, std::nullopt, loss.spec);
     task.epochs = epochs;
     task.batch_size = batch_size;
     require(task.samples.n > 0 && batch_size > 0, "a batch needs rows");
     if (random) task.random = random->get_pointer<BitGenerator>();
-    task.loss = id_of(loss, Losses{});
+    task.loss = loss.spec;
     Kept kept;
     require(take_rule(rule, task, kept), "a slot does not fit the network");
     std::vector<double> hyperparameters = rule.hyperparameters;  // which callbacks may change while the run lasts
@@ -134,7 +138,7 @@ class PyNetwork {
     Interrupts interrupts;
     {
       py::gil_scoped_release release;
-      fastmlp::train(net_, data_, task, progress.progress, [&](const Progress&, bool whole) {
+      fastmlp::train(network_for(loss.spec), data_, task, progress.progress, [&](const Progress&, bool whole) {
         return interrupts.carry_on([&] {
           if (!report) return true;
           const py::object next = (*report)();
@@ -244,7 +248,7 @@ class PyNetwork {
   bool take_plain(const PyObject* X, const PyObject* Y, Samples<T>& samples) const {
     const int64_t n = plain_rows(X, net_.n_in());
     if (n <= 0 || plain_rows(Y, net_.n_out()) != n) return false;
-    samples = {data_of(X), data_of(Y), nullptr, n};
+    samples = {data_of(X), data_of(Y), nullptr, n, net_.n_out()};
     return true;
   }
 
@@ -270,15 +274,26 @@ class PyNetwork {
       return false;
     task.batch_size = std::min(task.batch_size, n);
     task.n_threads = int(threads);
-    task.loss = find_id(a.loss, Losses{});
+    task.loss.id = find_id(a.loss, Losses{});
     const bool draws = a.shuffle != Py_False && !(a.shuffle == Py_True && task.batch_size == n);
     const bool watched = !is_empty(a.callbacks) || !is_empty(a.metrics) || a.progress != Py_False ||
                          a.max_time != Py_None || a.resume != Py_None;
     const bool drops = !PyFloat_CheckExact(a.dropout) || PyFloat_AS_DOUBLE(a.dropout) != 0;
-    return task.loss >= 0 && !draws && !watched && !drops && a.sample_weight == Py_None &&
-           a.validation_data == Py_None && a.random_state == Py_None && parameters_.writeable() &&
-           take_plain_rule(a.optimizer, task, kept);
+    return task.loss.id >= 0 && is_plain_loss(task.loss.id, Losses{}) && net_.link < 0 && !draws && !watched &&
+           !drops && a.sample_weight == Py_None && a.validation_data == Py_None && a.random_state == Py_None &&
+           parameters_.writeable() && take_plain_rule(a.optimizer, task, kept);
   }
+
+  // A loss that any numbers may be the targets of, and that has no parameters.
+  template <class... E>
+  static bool is_plain_loss(int id, List<E...>) {
+    static constexpr bool all[] = {E::any_target && !E::link && E::n_parameters == 0 && E::name[0] != '_' ...};
+    return all[id];
+  }
+
+  // The network that a loss is taken through: to its net inputs, where the loss has a link, and where it is given the
+  // derivatives there.
+  const Network& network_for(const LossOf& loss) const { return has_link(loss) || net_.link >= 0 ? linear_out_ : net_; }
 
   // The rule of an optimizer that was checked before and is still what it was.
   bool take_plain_rule(PyObject* optimizer, Task<T>& task, Kept& kept) const {
@@ -317,11 +332,11 @@ class PyNetwork {
     return true;
   }
 
-  Samples<T> samples(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight) const {
+  Samples<T> samples(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const LossOf& loss) const {
     require(X.ndim() == 2, "X must be a matrix");
-    const int64_t n = X.shape(0);
+    const int64_t n = X.shape(0), columns = n_targets(loss, net_.n_out());
     Samples<T> s{matrix(X, n, net_.n_in(), "X does not fit the network"),
-                 matrix(Y, n, net_.n_out(), "Y does not fit the network and X"), nullptr, n};
+                 matrix(Y, n, columns, "Y does not fit the loss, the network and X"), nullptr, n, columns};
     if (weight) {
       require(weight->ndim() == 1 && weight->shape(0) == n, "one weight per row");
       s.weight = weight->data();
@@ -331,7 +346,7 @@ class PyNetwork {
 
   Array<T> parameters_;
   T* data_ = nullptr;
-  Network net_;
+  Network net_, linear_out_;
   bool training_ = false;  // guarded by the GIL
 };
 

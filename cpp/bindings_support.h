@@ -35,11 +35,18 @@ std::vector<std::string> names(List<S...>) {
 }
 
 template <class... S>
-int id_of(const std::string& name, List<S...>) {
+int find_name(const std::string& name, List<S...>) {
   static constexpr const char* known[] = {S::name...};
   for (int i = 0; i < int(sizeof...(S)); i++)
     if (name == known[i]) return i;
-  throw py::value_error("unknown name '" + name + "'");
+  return -1;
+}
+
+template <class... S>
+int id_of(const std::string& name, List<S...>) {
+  const int id = find_name(name, List<S...>{});
+  if (id < 0) throw py::value_error("unknown name '" + name + "'");
+  return id;
 }
 
 // The number of a name, or -1 for anything else.
@@ -103,6 +110,26 @@ class Interrupts {
  private:
   Watch watch_;
   std::exception_ptr error_;
+};
+
+// A loss and its parameters, as Python has checked them.
+struct PyLoss {
+  LossOf spec;
+
+  PyLoss(const std::string& name, const std::vector<double>& parameters) {
+    spec.id = id_of(name, Losses{});
+    require(int(parameters.size()) <= max_loss_parameters && fits(int(parameters.size()), Losses{}),
+            "the loss has another number of parameters");
+    spec.n_parameters = int(parameters.size());
+    std::copy(parameters.begin(), parameters.end(), spec.parameters);
+  }
+
+ private:
+  template <class... E>
+  bool fits(int n, List<E...>) const {
+    static constexpr int all[] = {E::n_parameters...};
+    return n >= all[spec.id];
+  }
 };
 
 // An optimizer as it was when Python checked it: its rule, and all that this followed from.

@@ -103,14 +103,19 @@ class ColumnSteps : public BatchSteps<T> {
 
   ThreadWorkspace make_workspace() {
     int64_t neurons = 0;
-    for (const Layer& layer : net_.layers) neurons += 2 * layer.n_out + 1;
+    for (const Layer& layer : net_.layers) neurons += (needs_z(layer.activation) ? 3 : 2) * layer.n_out + 1;
     ThreadWorkspace ws{Buffer<T>(neurons * most_columns_), {}, 0};
     T* next = ws.memory.data();
     for (const Layer& layer : net_.layers) {
-      T* A = next;
-      next += (layer.n_out + 1) * most_columns_;
-      ws.layers.push_back({layer.n_out, layer.rows, layer.activation, run_.parameters + layer.start, nullptr, A, next});
-      next += layer.n_out * most_columns_;
+      const auto take = [&](int64_t rows) {
+        T* taken = next;
+        next += rows * most_columns_;
+        return taken;
+      };
+      T* A = take(layer.n_out + 1);
+      T* Z = needs_z(layer.activation) ? take(layer.n_out) : nullptr;
+      ws.layers.push_back({layer.n_out, layer.rows, layer.activation, T(layer.parameter), run_.parameters + layer.start,
+                           nullptr, A, Z, take(layer.n_out)});
     }
     return ws;
   }
@@ -133,22 +138,22 @@ class ColumnSteps : public BatchSteps<T> {
       layers[l].dW = gradient + net_.layers[l].start;
     }
     if (ws.columns != data.columns) lay_ones(ws, data.columns);
-    const double loss = k_.column_pass(
-        {layers.data(), int(layers.size()), data.columns, data.X, data.Y, data.weight, scale, task_.loss, accumulate});
+    const double loss = k_.column_pass({layers.data(), int(layers.size()), data.columns, data.X, data.Y, data.weight,
+                                        scale, task_.loss, task_.samples.n_targets, accumulate});
     if (thread == 0) run_.work_done(work(samples));
     return loss;
   }
 
   void load(const int64_t* order, int64_t start, int64_t n, const Block<T>& to) const {
     const Samples<T>& from = task_.samples;
-    const int64_t n_in = net_.n_in(), n_out = net_.n_out(), columns = to.columns;
+    const int64_t n_in = net_.n_in(), n_targets = from.n_targets, columns = to.columns;
     std::fill_n(to.X, (n_in + 1) * columns, T(1));
-    std::fill_n(to.Y, n_out * columns, T(0));
+    std::fill_n(to.Y, n_targets * columns, T(0));
     std::fill_n(to.weight, columns, T(0));
     for (int64_t i = 0; i < n; i++) {
       const int64_t row = order ? order[start + i] : start + i;
       for (int64_t j = 0; j < n_in; j++) to.X[j * columns + i] = from.X[row * n_in + j];
-      for (int64_t j = 0; j < n_out; j++) to.Y[j * columns + i] = from.Y[row * n_out + j];
+      for (int64_t j = 0; j < n_targets; j++) to.Y[j * columns + i] = from.Y[row * n_targets + j];
       to.weight[i] = from.weight ? from.weight[row] : T(1);
     }
   }

@@ -99,16 +99,26 @@ void predict_small(const Network& net, const T* parameters, const T* X, int64_t 
   }
   for (const Layer& layer : net.layers) {
     const T* W = parameters + layer.start;
+    const T parameter = T(layer.parameter);
     if (layer.across()) {
       k.multiply_by_vector(n, layer.rows, a, stride, W, next, stride);
-      k.activate[layer.activation](next, n, layer.n_out, stride);
+      k.activate[layer.activation](next, n, layer.n_out, stride, parameter);
     } else {
-      k.multiply_and_activate[layer.activation](
-          {n, layer.n_out, layer.rows, {a, stride, 0}, false, {W, layer.n_out, 0}, {next, stride, 0}});
+      k.multiply_and_activate[layer.activation]({n,
+                                                 layer.n_out,
+                                                 layer.rows,
+                                                 {a, stride, 0},
+                                                 false,
+                                                 {W, layer.n_out, 0},
+                                                 {next, stride, 0},
+                                                 false,
+                                                 nullptr,
+                                                 parameter});
     }
     for (int64_t i = 0; i < n; i++) next[i * stride + layer.n_out] = 1;
     std::swap(a, next);
   }
+  if (net.link >= 0) k.link[net.link](a, n, net.n_out(), stride);
   for (int64_t i = 0; i < n; i++) std::copy_n(a + i * stride, net.n_out(), Y_hat + i * net.n_out());
 }
 
@@ -128,15 +138,57 @@ int64_t Network::left_by_row() const {
   return sum;
 }
 
-Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias) {
+Network make_network(const std::vector<int64_t>& sizes, const std::vector<ActivationOf>& activations, bool bias) {
   Network net{{}, bias};
   int64_t start = 0;
   for (size_t l = 0; l < activations.size(); l++) {
-    net.layers.push_back({sizes[l], sizes[l + 1], sizes[l] + bias, activations[l], start});
+    const auto [id, parameter] = activations[l];
+    net.layers.push_back({sizes[l], sizes[l + 1], sizes[l] + bias, id, parameter, start});
     start += (sizes[l] + bias) * sizes[l + 1];
   }
   return net;
 }
+
+Network with_linear_output(const Network& net) {
+  Network other = net;
+  other.link = -1;
+  other.layers.back().activation = 0;
+  return other;
+}
+
+namespace {
+
+template <class... S>
+bool needs_z(int activation, List<S...>) {
+  static constexpr bool all[] = {S::needs_z...};
+  return all[activation];
+}
+
+template <class... E>
+bool has_link(int loss, List<E...>) {
+  static constexpr bool all[] = {E::link != nullptr...};
+  return all[loss];
+}
+
+template <class... E>
+bool is_by_rows(int loss, List<E...>) {
+  static constexpr bool all[] = {E::by_rows...};
+  return all[loss];
+}
+
+template <class... E>
+int64_t n_targets(const LossOf& loss, int64_t n_out, List<E...>) {
+  using Count = int64_t (*)(int64_t, int);
+  static constexpr Count all[] = {E::n_targets...};
+  return all[loss.id](n_out, loss.n_parameters);
+}
+
+}  // namespace
+
+bool needs_z(int activation) { return needs_z(activation, Activations{}); }
+bool has_link(const LossOf& loss) { return has_link(loss.id, Losses{}); }
+bool is_by_rows(const LossOf& loss) { return is_by_rows(loss.id, Losses{}); }
+int64_t n_targets(const LossOf& loss, int64_t n_out) { return n_targets(loss, n_out, Losses{}); }
 
 template <class T>
 void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads,
@@ -149,15 +201,16 @@ void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* 
   for_each_block<T>(net, n, n_threads, Workspace<T>::forward, pause,
                     [&](int64_t start, int64_t rows, Workspace<T>& ws) {
                       const Passes<T> passes{net, kernels<T>(), ws};
-                      passes.load({X, nullptr, nullptr, n}, nullptr, start, 0, rows);
+                      passes.load({X, nullptr, nullptr, n, 0}, nullptr, start, 0, rows);
                       passes.forward(weights.W, 0, rows);
+                      if (net.link >= 0) kernels<T>().link[net.link](ws.A[L].data, rows, net.n_out(), ws.A[L].stride);
                       for (int64_t i = 0; i < rows; i++)
                         copy_row(ws.A[L], i, net.n_out(), Y_hat + (start + i) * net.n_out());
                     });
 }
 
 template <class T>
-double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads,
+double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss, int n_threads,
                  const Pause& pause) {
   const Weights<T> weights(net, kernels<T>(), parameters, samples.n);
   std::vector<double> losses(size_t(samples.n));
@@ -166,7 +219,7 @@ double mean_loss(const Network& net, const T* parameters, const Samples<T>& samp
                       const Passes<T> passes{net, kernels<T>(), ws};
                       passes.load(samples, nullptr, start, 0, rows);
                       passes.forward(weights.W, 0, rows);
-                      passes.backward({}, loss, samples.weight, 0, 0, rows);
+                      passes.backward({}, samples, loss, 0, 0, rows);
                       std::copy_n(ws.losses, rows, losses.begin() + start);
                     });
   double sum = 0;
@@ -175,8 +228,8 @@ double mean_loss(const Network& net, const T* parameters, const Samples<T>& samp
 }
 
 template <class T>
-double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads,
-                const Pause& pause) {
+double gradient(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss, T* flat,
+                int n_threads, const Pause& pause) {
   const Kernels<T>& k = kernels<T>();
   const Weights<T> weights(net, k, parameters, samples.n);
   const Transposes<T> transposes(net, k, parameters);
@@ -194,7 +247,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
       if (n <= 0) return;
       passes.load(samples, nullptr, start, first, n);
       passes.forward(weights.W, first, n);
-      passes.backward(transposes.WT, loss, samples.weight, T(1.0 / double(samples.n)), first, n);
+      passes.backward(transposes.WT, samples, loss, T(1.0 / double(samples.n)), first, n);
     });
     for (int64_t i = 0; i < rows; i++) J += ws.losses[i];
     for (const auto& part : parts) passes.gradient(part, rows, start > 0, sum.data() + part.offset);
@@ -205,19 +258,30 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
 }
 
 template <class T>
-double trace(const Network& net, const T* parameters, const Samples<T>& samples, int loss, const std::vector<T*>& Z,
-             const std::vector<T*>& A, const std::vector<T*>& delta) {
+double trace(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss,
+             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta) {
   const Kernels<T>& k = kernels<T>();
+  const bool by_net_inputs = net.link >= 0 || has_link(loss);
+  const Network taken = by_net_inputs ? with_linear_output(net) : net;
+  const size_t L = net.layers.size();
   const Weights<T> weights(net, k, parameters, samples.n);
   const Transposes<T> transposes(net, k, parameters);
   Workspace<T> ws(net, k, Workspace<T>::block_rows(net, k, samples.n), Workspace<T>::everything);
-  const Passes<T> passes{net, k, ws};
+  const Passes<T> passes{taken, k, ws};
   double J = 0;
   for (int64_t start = 0; start < samples.n; start += ws.rows) {
     const int64_t rows = std::min(ws.rows, samples.n - start);
     passes.load(samples, nullptr, start, 0, rows);
     passes.forward(weights.W, 0, rows);
-    if (samples.Y) passes.backward(transposes.WT, loss, samples.weight, T(1.0 / double(samples.n)), 0, rows);
+    if (samples.Y) passes.backward(transposes.WT, samples, loss, T(1.0 / double(samples.n)), 0, rows);
+    if (by_net_inputs) {
+      const Matrix<T>& a = ws.A[L];
+      const Layer& output = net.layers[L - 1];
+      if (net.link >= 0)
+        k.link[net.link](a.data, rows, output.n_out, a.stride);
+      else
+        k.activate[output.activation](a.data, rows, output.n_out, a.stride, T(output.parameter));
+    }
     for (int64_t i = 0; i < rows; i++) {
       J += ws.losses[i];
       for (size_t l = 0; l < net.layers.size(); l++) {
@@ -231,11 +295,11 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
   return J / double(samples.n);
 }
 
-#define FASTMLP_INSTANTIATE(T)                                                                       \
-  template void predict(const Network&, const T*, const T*, int64_t, T*, int, const Pause&);         \
-  template double mean_loss(const Network&, const T*, const Samples<T>&, int, int, const Pause&);    \
-  template double gradient(const Network&, const T*, const Samples<T>&, int, T*, int, const Pause&); \
-  template double trace(const Network&, const T*, const Samples<T>&, int, const std::vector<T*>&,    \
+#define FASTMLP_INSTANTIATE(T)                                                                                 \
+  template void predict(const Network&, const T*, const T*, int64_t, T*, int, const Pause&);                   \
+  template double mean_loss(const Network&, const T*, const Samples<T>&, const LossOf&, int, const Pause&);    \
+  template double gradient(const Network&, const T*, const Samples<T>&, const LossOf&, T*, int, const Pause&); \
+  template double trace(const Network&, const T*, const Samples<T>&, const LossOf&, const std::vector<T*>&,    \
                         const std::vector<T*>&, const std::vector<T*>&);
 FASTMLP_INSTANTIATE(float)
 FASTMLP_INSTANTIATE(double)

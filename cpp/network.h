@@ -15,6 +15,7 @@ namespace fastmlp {
 struct Layer {
   int64_t n_in, n_out, rows;
   int activation;
+  double parameter;  // of the activation
   int64_t start;
 
   // One neuron: W is a vector.
@@ -24,6 +25,7 @@ struct Layer {
 struct Network {
   std::vector<Layer> layers;
   bool bias;
+  int link = -1;  // the output activation, where it is one of whole rows; the last layer's is then linear
 
   int64_t n_in() const { return layers.front().n_in; }
   int64_t n_out() const { return layers.back().n_out; }
@@ -32,7 +34,24 @@ struct Network {
   int64_t left_by_row() const;   // elements of its A and delta
 };
 
-Network make_network(const std::vector<int64_t>& sizes, const std::vector<int>& activations, bool bias);
+// An activation and its parameter.
+struct ActivationOf {
+  int id;
+  double parameter;
+};
+
+Network make_network(const std::vector<int64_t>& sizes, const std::vector<ActivationOf>& activations, bool bias);
+
+// The same with its last layer's net inputs as outputs, through which losses with a link are taken.
+Network with_linear_output(const Network& net);
+
+// Whether the derivative is taken at the net input.
+bool needs_z(int activation);
+
+// What a loss needs to be known for: whether it is taken through a link, and its columns of targets.
+bool has_link(const LossOf& loss);
+bool is_by_rows(const LossOf& loss);
+int64_t n_targets(const LossOf& loss, int64_t n_out);
 
 // Called on the caller's thread with the multiply-adds done since the last time; false gives up the work.
 using Pause = std::function<bool(double multiply_adds)>;
@@ -48,22 +67,23 @@ struct Samples {
   const T* X;
   const T* Y;
   const T* weight;
-  int64_t n;
+  int64_t n, n_targets;
 };
 
-// J, the mean loss of the samples.
+// J, the mean loss of the samples. For a loss with a link, the network has a linear output.
 template <class T>
-double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, int loss, int n_threads,
+double mean_loss(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss, int n_threads,
                  const Pause& pause);
 
 // J and, in the order of the parameters, its gradient.
 template <class T>
-double gradient(const Network& net, const T* parameters, const Samples<T>& samples, int loss, T* flat, int n_threads,
-                const Pause& pause);
+double gradient(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss, T* flat,
+                int n_threads, const Pause& pause);
 
-// Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J.
+// Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J. Unlike the two before, it
+// takes the network as it is also for a loss with a link.
 template <class T>
-double trace(const Network& net, const T* parameters, const Samples<T>& samples, int loss, const std::vector<T*>& Z,
-             const std::vector<T*>& A, const std::vector<T*>& delta);
+double trace(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss,
+             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta);
 
 }  // namespace fastmlp

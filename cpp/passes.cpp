@@ -41,11 +41,11 @@ Matrix<const T> read_only(const Matrix<T>& x) {
 
 template <class T>
 void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const {
-  const int64_t n_in = net.n_in(), n_out = net.n_out();
+  const int64_t n_in = net.n_in(), n_targets = samples.n_targets;
   for (int64_t i = first; i < first + n; i++) {
     const int64_t row = order ? order[start + i] : start + i;
     copy(samples.X + row * n_in, n_in, rows_of(ws.A[0], i).data);
-    if (samples.Y) copy(samples.Y + row * n_out, n_out, ws.Y + i * n_out);
+    if (samples.Y) copy(samples.Y + row * n_targets, n_targets, ws.Y + i * n_targets);
     if (samples.weight) ws.weight[i] = samples.weight[row];
   }
 }
@@ -55,35 +55,47 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
   for (size_t l = 0; l < net.layers.size(); l++) {
     const Layer& layer = net.layers[l];
     const Matrix<T> before = rows_of(ws.A[l], first), a = rows_of(ws.A[l + 1], first);
-    const Product<T> product{n, layer.n_out, layer.rows, read_only(before), false, W[l], a};
-    const bool keeps_z = ws.Z[l + 1].data;
+    const T parameter = T(layer.parameter);
+    T* z = ws.Z[l + 1].data ? rows_of(ws.Z[l + 1], first).data : nullptr;
+    const bool in_one = !layer.across() && (!z || needs_z(layer.activation));
+    const Product<T> product{n, layer.n_out, layer.rows, read_only(before), false, W[l], a, false, z, parameter};
     if (layer.across())
       kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W[l].data, a.data, a.stride);
-    else if (keeps_z)
-      kernels.multiply(product);
-    else
+    else if (in_one)
       kernels.multiply_and_activate[layer.activation](product);
-    if (keeps_z) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
-    if (keeps_z || layer.across()) kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride);
+    else
+      kernels.multiply(product);
+    if (!in_one) {
+      if (z) std::copy_n(a.data, n * a.stride, z);
+      kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride, parameter);
+    }
     if (layer.n_out % kernels.lanes != 0)  // the kernels have overwritten the ones
       for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
   }
 }
 
 template <class T>
-void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
-                         int64_t n) const {
+const Matrix<T>& Passes<T>::taken_at(size_t l) const {
+  return needs_z(net.layers[l - 1].activation) ? ws.Z[l] : ws.A[l];
+}
+
+template <class T>
+void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
+                         int64_t first, int64_t n) const {
   const size_t L = net.layers.size();
   const Matrix<T> Y_hat = rows_of(ws.A[L], first), slope = rows_of(ws.delta[L], first);
-  kernels.loss[loss](Y_hat.data, Y_hat.stride, ws.Y + first * net.n_out(), weighted ? ws.weight + first : nullptr,
-                     scale, scale != 0 ? slope.data : nullptr, ws.losses + first, n, net.n_out());
+  kernels.loss[loss.id]({loss, Y_hat.data, Y_hat.stride, ws.Y + first * samples.n_targets,
+                         samples.weight ? ws.weight + first : nullptr, scale, scale != 0 ? slope.data : nullptr,
+                         ws.losses + first, n, net.n_out(), samples.n_targets});
   if (scale == 0) return;
-  kernels.differentiate[net.layers[L - 1].activation](slope.data, Y_hat.data, n, net.n_out(), slope.stride);
+  const Layer& output = net.layers[L - 1];
+  kernels.differentiate[output.activation](slope.data, rows_of(taken_at(L), first).data, n, net.n_out(), slope.stride,
+                                           T(output.parameter));
   for (size_t l = L - 1; l > 0; l--) {
     const Layer &layer = net.layers[l - 1], &next = net.layers[l];
     kernels.multiply_and_differentiate[layer.activation](
         {n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
-         rows_of(ws.delta[l], first), false, rows_of(ws.A[l], first).data});
+         rows_of(ws.delta[l], first), false, rows_of(taken_at(l), first).data, T(layer.parameter)});
     // Behind the weights of a layer that lies across stands its bias, which has no delta.
     if (next.across() && layer.n_out % kernels.lanes != 0)
       for (int64_t i = first; i < first + n; i++) rows_of(ws.delta[l], i).data[layer.n_out] = 0;

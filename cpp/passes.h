@@ -21,8 +21,11 @@ struct Passes {
   void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const;
 
   // losses of the rows and, for a scale that is not 0, delta[l] of every layer.
-  void backward(const std::vector<Matrix<const T>>& WT, int loss, bool weighted, T scale, int64_t first,
-                int64_t n) const;
+  void backward(const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
+                int64_t first, int64_t n) const;
+
+  // Where the derivatives of layer l's activations are taken: Z[l] if they need that, A[l] otherwise.
+  const Matrix<T>& taken_at(size_t l) const;
 
   // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
   void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW) const;

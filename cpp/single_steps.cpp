@@ -35,13 +35,15 @@ class SingleSteps : public Steps<T> {
       const int64_t n = std::min(chunk_, s.n - start), first = order ? 0 : start;
       const SingleRun<T> chunk{layers_.data(),
                                int(layers_.size()),
-                               task_.loss,
                                task_.rule,
+                               task_.loss,
                                net_.n_in(),
+                               s.n_targets,
                                inputs_,
+                               targets_,
                                tail_,
                                s.X + first * net_.n_in(),
-                               s.Y + first * net_.n_out(),
+                               s.Y + first * s.n_targets,
                                s.weight ? s.weight + first : nullptr,
                                order ? order + start : nullptr};
       prepare_constants(n);
@@ -61,8 +63,8 @@ class SingleSteps : public Steps<T> {
   int64_t padded_size(const Layer& layer) const { return layer.across() ? stride(layer) : layer.rows * stride(layer); }
 
   void make_layers() {
-    int64_t neurons = 2 * round_up(net_.n_in() + 1, k_.lanes);
-    for (const Layer& layer : net_.layers) neurons += 2 * round_up(layer.n_out + 1, k_.lanes);
+    int64_t neurons = 2 * round_up(net_.n_in() + 1, k_.lanes) + round_up(net_.n_out() + 1, k_.lanes);
+    for (const Layer& layer : net_.layers) neurons += 3 * round_up(layer.n_out + 1, k_.lanes);
     vectors_ = Buffer<T>(neurons);
     T* next = vectors_.data();
     const auto take = [&](int64_t n) {
@@ -75,13 +77,23 @@ class SingleSteps : public Steps<T> {
     T* tail = take(0);
     tail[0] = T(net_.bias);
     tail_ = tail;
+    if (is_by_rows(task_.loss)) targets_ = take(net_.n_out());
     int64_t offset = 0;
     for (const Layer& layer : net_.layers) {
       T* A = take(layer.n_out);
       A[layer.n_out] = T(net_.bias);
-      SingleLayer<T> single{
-          layer.n_out, layer.rows, stride(layer),    layer.across(), layer.activation, W_.data() + offset,
-          {},          A,          take(layer.n_out)};
+      T* Z = needs_z(layer.activation) ? take(layer.n_out) : nullptr;
+      SingleLayer<T> single{layer.n_out,
+                            layer.rows,
+                            stride(layer),
+                            layer.across(),
+                            layer.activation,
+                            T(layer.parameter),
+                            W_.data() + offset,
+                            {},
+                            A,
+                            Z,
+                            take(layer.n_out)};
       for (int i = 0; i < n_slots_; i++) single.slots[i] = slots_[i].data() + offset;
       layers_.push_back(single);
       offset += padded_size(layer);
@@ -124,7 +136,7 @@ class SingleSteps : public Steps<T> {
   int n_slots_;
   int64_t size_ = 0, chunk_ = 1, n_constants_ = 1;
   Buffer<T> W_, slots_[max_slots], vectors_;
-  T* inputs_ = nullptr;
+  T *inputs_ = nullptr, *targets_ = nullptr;
   const T* tail_ = nullptr;
   std::vector<SingleLayer<T>> layers_;
   std::vector<double> constants_;

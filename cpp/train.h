@@ -16,7 +16,8 @@ struct Task {
   Samples<T> validation;  // no rows: none
   int64_t epochs, batch_size;
   BitGenerator* random;  // null: rows are taken in their order
-  int loss, rule;
+  LossOf loss;
+  int rule;
   bool normalize;  // divide the gradient by its norm
   T* slots[max_slots];
   const double* hyperparameters;

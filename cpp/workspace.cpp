@@ -212,7 +212,7 @@ Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t r
     };
     A.push_back(plain(true));
     for (int64_t i = 0; i < rows; i++) A[l].data[i * stride + columns - 1] = 1;
-    Z.push_back(plain(l > 0 && keep == everything));
+    Z.push_back(plain(l > 0 && (keep == everything || (keep == backward && needs_z(net.layers[l - 1].activation)))));
     delta.push_back(plain(l > 0 && keep >= backward));
     A_in_panels.push_back(in_panels(l < net.layers.size() && keep >= backward));
     delta_in_panels.push_back(in_panels(l > 0 && keep >= backward));

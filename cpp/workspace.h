@@ -74,9 +74,9 @@ class Packing {
   int64_t size_ = 0, transposed_size_ = 0;
 };
 
-// A[0..L], delta[1..L] (and Z) for a block of rows. Behind the last neuron of a row stands a one, for the next
-// layer's biases. A product with A.T reads down the columns, where the rows of a wide layer are pages apart: for those
-// there is a copy of A and delta in panels.
+// A[0..L], delta[1..L] and Z, where derivatives need it, for a block of rows. Behind the last neuron of a row stands a
+// one, for the next layer's biases. A product with A.T reads down the columns, where the rows of a wide layer are pages
+// apart: for those there is a copy of A and delta in panels.
 template <class T>
 class Workspace {
  public:
@@ -87,7 +87,7 @@ class Workspace {
   static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n);
 
   const int64_t rows;
-  std::vector<Matrix<T>> A, Z, delta;                   // Z[0] and delta[0] are null
+  std::vector<Matrix<T>> A, Z, delta;                   // Z[0] and delta[0] are null, and Z that nobody needs
   std::vector<Matrix<T>> A_in_panels, delta_in_panels;  // null for narrow layers
   T *Y, *weight;                                        // dense
   double* losses;                                       // of each row

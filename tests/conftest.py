@@ -49,6 +49,40 @@ def digits() -> tuple[Array, Array]:
     return X, np.eye(10, dtype=np.float32)[labels]
 
 
+# Every loss at least once: its spec, the output activation that it is taken with, and outputs for a target.
+LOSS_CASES = {
+    "squared_error": ("squared_error", "linear", 1),
+    "squared_error of tanh": ("squared_error", "tanh", 1),
+    "absolute_error": ("absolute_error", "linear", 1),
+    "absolute_error of gelu": ("absolute_error", "gelu", 1),
+    "huber": ("huber", "linear", 1),
+    "huber(0.3)": ("huber(0.3)", "sigmoid", 1),
+    "log_cosh": ("log_cosh", "linear", 1),
+    "quantile": ("quantile", "linear", 1),
+    "quantile(0.9)": ("quantile(0.9)", "tanh", 1),
+    "quantile, three levels": ("quantile(0.1, 0.5, 0.9)", "linear", 3),
+    "poisson": ("poisson", "exp", 1),
+    "gamma": ("gamma", "exp", 1),
+    "gaussian_nll": ("gaussian_nll", "mean_variance", 2),
+    "log_loss, labels": ("log_loss", "sigmoid", 1),
+    "log_loss, smoothed labels": ("log_loss(label_smoothing=0.1)", "sigmoid", 1),
+    "log_loss, classes": ("log_loss", "softmax", 1),
+    "log_loss, smoothed classes": ("log_loss(0.1)", "softmax", 1),
+}
+
+
+def targets_for(output_activation: str, n: int, n_targets: int, rng: np.random.Generator) -> Array:
+    """Return targets that are in the domain of the losses of that output activation."""
+    Y: Array = rng.standard_normal((n, n_targets))
+    if output_activation == "exp":
+        return np.exp(Y)
+    if output_activation == "sigmoid":
+        return (Y > 0).astype(float)
+    if output_activation == "softmax":
+        return np.eye(n_targets)[rng.integers(n_targets, size=n)]
+    return Y
+
+
 def relative_error(a: Array, b: Array) -> float:
     """Return the largest difference over the largest value of b."""
     return float(np.abs(a - b).max() / max(np.abs(b).max(), np.finfo(b.dtype).tiny))

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import randomize_biases, relative_error
+from conftest import LOSS_CASES, randomize_biases, relative_error, targets_for
 
-from fastmlp import reference
-from fastmlp.reference.activations import ACTIVATIONS
+from fastmlp.reference.activations import ACTIVATIONS, activation_of
 from fastmlp.reference.arrays import Array
-from fastmlp.reference.losses import LOSSES
+from fastmlp.reference.losses import LOSSES, loss_of
 
 SIZES = {
     0: [3, 2],
@@ -42,24 +41,50 @@ def flat(gradients: Any, bias: bool) -> Array:
     return np.concatenate([g.ravel() for pair in pairs for g in (pair if bias else pair[:1])])
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+# Where derivatives jump.
+KINKS = {"relu": (0,), "leaky_relu": (0,), "leaky_relu(0.3)": (0,), "elu(2)": (0,), "selu": (0,), "hard_tanh": (-1, 1)}
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("depth", SIZES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, "leaky_relu(0.3)", "elu(2)"])
 def test_gradients_agree_with_central_differences(
-    backend: Any, activation: str, depth: int, bias: bool, loss: str, rng: np.random.Generator
+    backend: Any, activation: str, depth: int, bias: bool, rng: np.random.Generator
 ) -> None:
     sizes = SIZES[depth]
     net = backend(sizes, activation, activation, bias, dtype="float64", random_state=depth)
     randomize_biases(net, rng)
     X, Y = rng.standard_normal((7, sizes[0])), rng.standard_normal((7, sizes[-1]))
     weight = rng.uniform(0.1, 2, 7)
-    if activation == "relu":  # no kink may lie within a step of a net input
-        Z = np.concatenate([z.ravel() for z in net.trace(X).Z if z is not None])
-        assert np.abs(Z[Z != 0]).min() > 2e-5
-    gradient = flat(net.gradients(X, Y, loss, weight), bias)
+    # The small slope of one would bring net inputs close to the kink; towers of the other leave all bounds.
+    net.parameters[:] *= {"leaky_relu": 8, "leaky_relu(0.3)": 8, "exp": 0.3}.get(activation, 1)
+    Z = np.concatenate([z.ravel() for z in net.trace(X).Z if z is not None])
+    for kink in KINKS.get(activation, ()):  # none may lie within a step of a net input
+        assert np.abs((Z - kink)[Z != 0]).min() > 2e-5
+    gradient = flat(net.gradients(X, Y, sample_weight=weight), bias)
+    numeric = central_differences(net, X, Y, "squared_error", weight)
+    assert np.abs(gradient - numeric).max() <= 1e-7 * max(1.0, np.abs(numeric).max())
+
+
+@pytest.mark.parametrize("n_targets", [1, 2, 3, 17])
+@pytest.mark.parametrize("case", LOSS_CASES)
+def test_gradients_of_losses_agree_with_central_differences(
+    backend: Any, case: str, n_targets: int, rng: np.random.Generator
+) -> None:
+    loss, output_activation, outputs = LOSS_CASES[case]
+    n_targets = max(n_targets, 2) if output_activation == "softmax" else n_targets
+    net = backend([3, 4, n_targets * outputs], "tanh", output_activation, dtype="float64", random_state=1)
+    randomize_biases(net, rng)
+    X, Y = rng.standard_normal((7, 3)), targets_for(output_activation, 7, n_targets, rng)
+    weight = rng.uniform(0.1, 2, 7)
+    gradient = flat(net.gradients(X, Y, loss, weight), True)
     numeric = central_differences(net, X, Y, loss, weight)
     assert np.abs(gradient - numeric).max() <= 1e-7 * max(1.0, np.abs(numeric).max())
+
+
+def test_every_loss_is_among_the_cases() -> None:
+    covered = {loss_of(spec, output).key() for spec, output, _ in LOSS_CASES.values()}
+    assert covered == set(LOSSES)
 
 
 def test_one_step_by_hand(backend: Any) -> None:
@@ -117,12 +142,20 @@ def test_activations_over_the_whole_range(backend: Any, activation: str, dtype: 
     z = np.concatenate([z, -z]).astype(dtype).reshape(-1, 1)
     net = backend.from_parameters([[[1.0]]], output_activation=activation, dtype=dtype)
     got = net.predict(z)[:, 0]
-    exact = reference.network.ACTIVATIONS[activation].value(z[:, 0].astype(np.longdouble))
-    with np.errstate(over="ignore"):  # the largest number has no next one
-        error = np.abs(got - exact) / np.spacing(np.abs(exact).astype(dtype))
-    normal = np.abs(exact) >= np.finfo(dtype).tiny
-    assert error[normal].max() <= 4  # units in the last place
-    assert np.all(np.abs(got[~normal]) <= np.finfo(dtype).tiny)
+    exact = activation_of(activation).value(z[:, 0].astype(np.longdouble))
+    finite = np.abs(exact) <= largest
+    assert np.all(np.isinf(got[~finite]))
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest number has no next one
+        error = np.abs(got - exact)[finite] / np.spacing(np.abs(exact[finite]).astype(dtype))
+    # Products of z with what is below the normal range are lost. An argument's rounding grows in exp: that of 2 u in
+    # gelu_tanh, and that of z^2 in the reference's gelu, which has an erfc of a rounded number.
+    tiny, below = 1e3 * np.finfo(dtype).tiny, np.clip(z[finite, 0], -40, 0)
+    argument = {"gelu": below**2, "gelu_tanh": 1.6 * np.abs(below + 0.0447 * below**3)}.get(activation, 0 * below)
+    normal, units = np.abs(exact[finite]) >= tiny, 4.5 + 2.5 * argument
+    if activation == "sin":  # near its zeros the error is absolute
+        error = np.abs(got - exact) / np.spacing(np.ones(1, dtype))
+    assert np.all((error <= units)[normal])
+    assert np.all(np.abs(got[finite][~normal]) <= tiny)
 
 
 @pytest.mark.parametrize("activation", ["linear", "tanh"])

@@ -123,7 +123,7 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"output_activation": "softmaxx"}, ValueError, "unknown output_activation 'softmaxx'"),
     ({"output_activation": 3}, TypeError, "output_activation must be a string"),
     ({"bias": 1}, TypeError, "bias must be True or False"),
-    ({"init": "glorot"}, ValueError, "did you mean 'glorot_uniform'"),
+    ({"init": "glorot"}, ValueError, "did you mean 'glorot_normal'"),
     ({"dtype": "float16"}, ValueError, "dtype must be 'float32' or 'float64' in this machine's byte order, not '<f2'"),
     ({"dtype": "nonsense"}, TypeError, "dtype must be"),
     ({"dtype": None}, TypeError, "dtype must be"),

@@ -7,6 +7,7 @@
 
 #include "elementwise.h"
 #include "gemm.h"
+#include "losses.h"
 #include "transpose.h"
 
 namespace fastmlp {
@@ -102,24 +103,6 @@ void multiply_by_vector(int64_t m, int64_t k, const T* a, int64_t a_stride, cons
   }
 }
 
-// delta = scale * weight * dloss/dY_hat and the sum of weight * loss, both (n_out, columns).
-template <class E, class T>
-double column_loss(const T* Y_hat, const T* Y, const T* weight, T scale, T* delta, int64_t n_out, int64_t columns) {
-  double total = 0;
-  for (int64_t s = 0; s < columns; s += lanes<T>) {
-    const Vector<T> w = load(weight + s);
-    Vector<T> sum = {};
-    for (int64_t i = s; i < n_out * columns; i += columns) {
-      const Vector<T> y_hat = load(Y_hat + i), y = load(Y + i);
-      sum += E::value(y_hat, y);
-      store(delta + i, scale * (w * E::derivative(y_hat, y)));
-    }
-    sum *= w;
-    for (int64_t lane = 0; lane < lanes<T>; lane++) total += double(sum[lane]);
-  }
-  return total;
-}
-
 template <class T, class... S>
 inline Multiply<T> multiply_and_activate_of(int activation, List<S...>) {
   static constexpr Multiply<T> all[] = {multiply_and_activate<S, T>...};
@@ -146,9 +129,9 @@ inline Differentiate<T> differentiate_of(int activation, List<S...>) {
 
 template <class T, class... E>
 inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& output, List<E...>) {
-  using Loss = double (*)(const T*, const T*, const T*, T, T*, int64_t, int64_t);
+  using Loss = double (*)(const LossOf&, const T*, const T*, const T*, T, T*, int64_t, int64_t, int64_t);
   static constexpr Loss all[] = {column_loss<E, T>...};
-  return all[p.loss](output.A, p.Y, p.weight, p.scale, output.delta, output.n_out, p.columns);
+  return all[p.loss.id](p.loss, output.A, p.Y, p.weight, p.scale, output.delta, output.n_out, p.n_targets, p.columns);
 }
 
 template <class T>
@@ -164,19 +147,24 @@ double column_pass(const ColumnPass<T>& p) {
                            {layer.W, layer.n_out, 0},
                            true,
                            {inputs, columns, 0},
-                           {layer.A, columns, 0}});
+                           {layer.A, columns, 0},
+                           false,
+                           layer.Z,
+                           layer.parameter});
     inputs = layer.A;
   }
   const double loss = loss_of_columns(p, p.layers[p.n_layers - 1], Losses{});
   for (int l = p.n_layers - 1; l >= 0; l--) {
     const ColumnLayer<T>& layer = p.layers[l];
+    T* at = layer.Z ? layer.Z : layer.A;
     if (l + 1 < p.n_layers) {
       const ColumnLayer<T>& next = p.layers[l + 1];
       const Matrix<const T> W{next.W, next.n_out, 0}, delta{next.delta, columns, 0};
       multiply_and_differentiate_of<T>(layer.activation, Activations{})(
-          {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, layer.A});
+          {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, at, layer.parameter});
     } else {
-      differentiate_of<T>(layer.activation, Activations{})(layer.delta, layer.A, layer.n_out, columns, columns);
+      differentiate_of<T>(layer.activation, Activations{})(layer.delta, at, layer.n_out, columns, columns,
+                                                           layer.parameter);
     }
     multiply_rows_by_rows(layer.rows, layer.n_out, columns, l > 0 ? p.layers[l - 1].A : p.X, layer.delta, layer.dW,
                           p.accumulate);

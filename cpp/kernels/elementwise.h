@@ -1,23 +1,24 @@
-// Kernels that go over elements once: activations, losses, updates, checks.
+// Kernels that go over elements once: activations, updates, checks.
 #pragma once
 
 #include "kernels.h"
 #include "simd.h"
-#include "vmath.h"
+#include "special.h"
 
 namespace fastmlp {
 namespace {
 
 template <class S, class T>
-void activate(T* a, int64_t rows, int64_t n, int64_t stride) {
+void activate(T* a, int64_t rows, int64_t n, int64_t stride, T parameter) {
   for (int64_t i = 0; i < rows; i++, a += stride)
-    for (int64_t j = 0; j < n; j += lanes<T>) store(a + j, S::value(load(a + j)));
+    for (int64_t j = 0; j < n; j += lanes<T>) store(a + j, value_of<S>(load(a + j), parameter));
 }
 
 template <class S, class T>
-void differentiate(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride) {
-  for (int64_t i = 0; i < rows; i++, a += stride, delta += stride)
-    for (int64_t j = 0; j < n; j += lanes<T>) store(delta + j, load(delta + j) * S::derivative(load(a + j)));
+void differentiate(T* delta, const T* at, int64_t rows, int64_t n, int64_t stride, T parameter) {
+  for (int64_t i = 0; i < rows; i++, at += stride, delta += stride)
+    for (int64_t j = 0; j < n; j += lanes<T>)
+      store(delta + j, load(delta + j) * derivative_of<S>(load(at + j), parameter));
 }
 
 template <class T>
@@ -28,29 +29,6 @@ void apply_exp(T* x, int64_t n) {
 template <class T>
 void apply_log(T* x, int64_t n) {
   for (int64_t i = 0; i < n; i += lanes<T>) store(x + i, log(load(x + i)));
-}
-
-// v in the first n lanes, 0 in the others, whatever is there.
-template <class T>
-inline Vector<T> first_lanes(Vector<T> v, int64_t n) {
-  if (n >= lanes<T>) return v;
-  return counting<T>(FirstIndices<int(lanes<T>)>{}) < T(n) ? v : Vector<T>{};
-}
-
-template <class E, class T>
-void loss(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta, double* losses, int64_t rows,
-          int64_t n) {
-  for (int64_t i = 0; i < rows; i++, Y_hat += stride, Y += n) {
-    const T w = weight ? weight[i] : T(1);
-    Vector<T> sum = {};
-    for (int64_t j = 0; j < n; j += lanes<T>) {
-      const Vector<T> y_hat = load(Y_hat + j), y = load(Y + j);
-      sum += first_lanes<T>(E::value(y_hat, y), n - j);
-      if (delta) store(delta + j, first_lanes<T>(scale * (w * E::derivative(y_hat, y)), n - j));
-    }
-    losses[i] = double(w) * double(sum_of_lanes<T>(sum));
-    if (delta) delta += stride;
-  }
 }
 
 template <class U, bool scaled, class T>

@@ -31,14 +31,15 @@ struct Tile {
   T* c;
   int64_t c_row;
   bool accumulate;
-  const T* activations;
+  T* beside;
+  T parameter;
   void (*pass)(const Tile& tile, int64_t rows, int64_t n);
 };
 
 // What becomes of a tile: `finish` of each vector in registers, `pass` over the tile in memory.
 struct Plain {
   template <class T>
-  static Vector<T> finish(Vector<T> sum, const T*) {
+  static Vector<T> finish(Vector<T> sum, const T*, T) {
     return sum;
   }
   template <class T>
@@ -48,16 +49,16 @@ struct Plain {
 template <class S>
 struct ActivatedInRegisters : Plain {
   template <class T>
-  static Vector<T> finish(Vector<T> sum, const T*) {
-    return S::value(sum);
+  static Vector<T> finish(Vector<T> sum, const T*, T parameter) {
+    return value_of<S>(sum, parameter);
   }
 };
 
 template <class S>
 struct DifferentiatedInRegisters : Plain {
   template <class T>
-  static Vector<T> finish(Vector<T> sum, const T* activations) {
-    return sum * S::derivative(load(activations));
+  static Vector<T> finish(Vector<T> sum, const T* at, T parameter) {
+    return sum * derivative_of<S>(load(at), parameter);
   }
 };
 
@@ -67,12 +68,15 @@ using Pass = void (*)(const Tile<T>& tile, int64_t rows, int64_t n);
 
 template <class S, class T>
 void activate_tile(const Tile<T>& t, int64_t rows, int64_t n) {
-  activate<S>(t.c, rows, n, t.c_row);
+  if (S::needs_z && t.beside != t.c)
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t j = 0; j < n; j += lanes<T>) store(t.beside + i * t.c_row + j, load(t.c + i * t.c_row + j));
+  activate<S>(t.c, rows, n, t.c_row, t.parameter);
 }
 
 template <class S, class T>
 void differentiate_tile(const Tile<T>& t, int64_t rows, int64_t n) {
-  differentiate<S>(t.c, t.activations, rows, n, t.c_row);
+  differentiate<S>(t.c, t.beside, rows, n, t.c_row, t.parameter);
 }
 
 struct Passed : Plain {
@@ -115,7 +119,7 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
 #pragma GCC unroll 16
     for (int j = 0; j < NV; j++) {
       const int64_t place = i * t.c_row + j * L;
-      store(t.c + place, F::template finish<T>(sum[i][j], t.activations + place));
+      store(t.c + place, F::template finish<T>(sum[i][j], t.beside + place, t.parameter));
     }
 }
 
@@ -137,7 +141,7 @@ inline __attribute__((always_inline)) void multiply_panel(int64_t m, Tile<T> t) 
     F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
     t.c += rows * t.c_row;
-    t.activations += rows * t.c_row;
+    t.beside += rows * t.c_row;
     done += rows;
   }
 }
@@ -155,11 +159,11 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
   const int64_t rows = p.a.panel_rows ? p.a.stride : p.m;
   const T* a = t.a;
   T* c = t.c;
-  const T* activations = t.activations;
+  T* beside = t.beside;
   for (int64_t i = 0; i < p.m; i += rows) {
     t.a = a + i * p.a.panel_rows;
     t.c = c + i * t.c_row;
-    t.activations = activations + i * t.c_row;
+    t.beside = beside + i * t.c_row;
     multiply_panel<F, NV>(p.m - i < rows ? p.m - i : rows, t);
   }
 }
@@ -167,8 +171,8 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
 template <class F, class T>
 void multiply_finished(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
-  const T* activations = p.activations ? p.activations : p.c.data;  // only those that need it read it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate, nullptr, pass};
+  T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -177,7 +181,7 @@ void multiply_finished(const Product<T>& p, Pass<T> pass) {
     const int64_t width = p.n - j > L ? panel : L;
     t.b = columns(p.b, j, width, t.b_row);
     t.c = columns(p.c, j, width, t.c_row);
-    t.activations = activations + j;
+    t.beside = beside + j;
     if (width == panel)
       multiply_columns<F, tile_vectors>(p, t);
     else

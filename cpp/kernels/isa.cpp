@@ -1,11 +1,13 @@
 // The one source that is compiled once per instruction set. FASTMLP_ISA is the set's name, and
 // table_<name> the only symbol that leaves: everything else is in anonymous namespaces.
 // vmath.h comes first: the operations of ops/ call its functions.
+#include "special.h"
 #include "vmath.h"
 
 #include "columns.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "losses.h"
 #include "single.h"
 #include "transpose.h"
 
@@ -17,10 +19,8 @@
 namespace fastmlp {
 namespace {
 
-template <class T, class... S, class... E, class... U>
-constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
-  // Passes hand the activations on; where a derivative needs the net inputs, they would have to keep them.
-  static_assert(!(S::needs_z || ...));
+template <class T, class... S, class... E, class... K, class... U>
+constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>) {
   return {
       lanes<T>,
       tile_vectors * lanes<T>,
@@ -35,6 +35,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       apply_exp<T>,
       apply_log<T>,
       {loss<E, T>...},
+      {apply_link<K, T>...},
       column_pass<T>,
       single_steps<T>,
       {update<U, T>...},
@@ -51,8 +52,8 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
 extern const Table FASTMLP_JOIN(table_, FASTMLP_ISA);
 constexpr Table FASTMLP_JOIN(table_, FASTMLP_ISA) = {
     FASTMLP_QUOTE(FASTMLP_ISA),
-    make_kernels<float>(Activations{}, Losses{}, Optimizers{}),
-    make_kernels<double>(Activations{}, Losses{}, Optimizers{}),
+    make_kernels<float>(Activations{}, Losses{}, Links{}, Optimizers{}),
+    make_kernels<double>(Activations{}, Losses{}, Links{}, Optimizers{}),
 };
 
 }  // namespace fastmlp

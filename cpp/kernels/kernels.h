@@ -26,10 +26,11 @@ struct Matrix {
 
 // A (rows, n) in place: a = s(z).
 template <class T>
-using Activate = void (*)(T* a, int64_t rows, int64_t n, int64_t stride);
-// delta (rows, n) in place: delta *= s', given the activation, whose rows have the same stride.
+using Activate = void (*)(T* a, int64_t rows, int64_t n, int64_t stride, T parameter);
+// delta (rows, n) in place: delta *= s', given where the derivative is taken (the activation, or the net input where s
+// needs it), whose rows have the same stride.
 template <class T>
-using Differentiate = void (*)(T* delta, const T* a, int64_t rows, int64_t n, int64_t stride);
+using Differentiate = void (*)(T* delta, const T* at, int64_t rows, int64_t n, int64_t stride, T parameter);
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing; only then it
 // may be in panels, which have a stride.
@@ -40,12 +41,37 @@ struct Product {
   bool transposed;
   Matrix<const T> b;
   Matrix<T> c;
-  bool accumulate = false;         // A B is summed up by itself, and then added
-  const T* activations = nullptr;  // laid out like C, for the derivatives at them
+  bool accumulate = false;  // A B is summed up by itself, and then added
+  // Laid out like C. With an activation, where the net inputs go if it needs them for its derivative (null: nowhere);
+  // with a derivative, where that is taken.
+  T* beside = nullptr;
+  T parameter = 0;  // of the activation
 };
 
 template <class T>
 using Multiply = void (*)(const Product<T>&);
+
+// A loss and its parameters.
+constexpr int max_loss_parameters = 16;
+struct LossOf {
+  int id = 0, n_parameters = 0;
+  double parameters[max_loss_parameters] = {};
+};
+
+// Outputs of samples, or net inputs where the loss has a link, with targets Y (rows, n_targets) and weights (null:
+// ones). losses[i] = weight[i] * loss of row i, added up in T; delta = scale * weight[i] * dloss/doutputs, and 0 in the
+// rest of the last vector. What lies behind the last columns does not count. delta may be null.
+template <class T>
+struct LossRows {
+  const LossOf& loss;
+  const T* outputs;
+  int64_t stride;
+  const T *Y, *weight;
+  T scale;
+  T* delta;
+  double* losses;
+  int64_t rows, n, n_targets;
+};
 
 // A pass over a block of samples that lie in columns: A and delta have a row per neuron, of `columns`
 // samples (whole vectors). One row more of A, all ones, serves the next layer's biases.
@@ -53,8 +79,9 @@ template <class T>
 struct ColumnLayer {
   int64_t n_out, rows;  // W (rows, n_out) with b as its last row, dense, and dW alike
   int activation;
+  T parameter;  // of the activation
   const T* W;
-  T *dW, *A, *delta;
+  T *dW, *A, *Z, *delta;  // Z: null unless the derivative needs it
 };
 
 template <class T>
@@ -65,7 +92,8 @@ struct ColumnPass {
   const T *X, *Y;   // X with its row of ones
   const T* weight;  // 0 in the columns that are padding
   T scale;
-  int loss;
+  const LossOf& loss;
+  int64_t n_targets;
   bool accumulate;  // add to dW
 };
 
@@ -77,15 +105,18 @@ struct SingleLayer {
   int64_t n_out, rows, stride;
   bool across;
   int activation;
-  T *W, *slots[max_slots], *A, *delta;
+  T parameter;                              // of the activation
+  T *W, *slots[max_slots], *A, *Z, *delta;  // Z: null unless the derivative needs it
 };
 
 template <class T>
 struct SingleRun {
   const SingleLayer<T>* layers;
-  int n_layers, loss, rule;
-  int64_t n_in;
-  T* inputs;  // with its tail
+  int n_layers, rule;
+  const LossOf& loss;
+  int64_t n_in, n_targets;
+  T* inputs;   // with its tail
+  T* targets;  // with a vector's room
   const T* tail;
   const T *X, *Y, *weight;  // weight may be null
   const int64_t* order;     // of the rows; may be null
@@ -109,11 +140,9 @@ struct Kernels {
   // n elements, in place: x = exp(x), x = log(x).
   void (*exp)(T* x, int64_t n);
   void (*log)(T* x, int64_t n);
-  // losses[i] = weight[i] * loss of row i, added up in T; delta = scale * weight[i] * dloss/dY_hat, and 0 in the rest
-  // of the last vector. What lies behind the n columns of Y and Y_hat does not count. weight may be null, for ones;
-  // delta may be null.
-  void (*loss[Losses::size])(const T* Y_hat, int64_t stride, const T* Y, const T* weight, T scale, T* delta,
-                             double* losses, int64_t rows, int64_t n);
+  void (*loss[Losses::size])(const LossRows<T>&);
+  // Net inputs (rows, n) of the last layer become outputs, in place.
+  void (*link[Links::size])(T* a, int64_t rows, int64_t n, int64_t stride);
   // Forward, backward and gradient of a block; the sum of weight * loss.
   double (*column_pass)(const ColumnPass<T>&);
   // n steps; the sum of weight * loss. n_constants is n, or 1 where all steps share the rule's constants.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "columns.h"
+#include "losses.h"
 
 namespace fastmlp {
 namespace {
@@ -89,6 +90,13 @@ void single_update(const SingleLayer<T>& layer, const T* a, const T* constants) 
   for (; j < layer.stride; j += L) single_update_columns<U, 1>(layer, outer, inner, rows, j, constants);
 }
 
+// The derivative at a layer's activations, or net inputs, times what is in delta.
+template <class T, class... S>
+inline void single_differentiate(const SingleLayer<T>& layer, List<S...>) {
+  differentiate_of<T>(layer.activation, List<S...>{})(layer.delta, layer.Z ? layer.Z : layer.A, 1, layer.n_out, 0,
+                                                      layer.parameter);
+}
+
 // delta of the layer before, which has `n` neurons: (delta @ W.T) * s'.
 template <class T, class... S>
 inline void single_backward(const SingleLayer<T>& layer, const SingleLayer<T>& before, List<S...>) {
@@ -101,23 +109,13 @@ inline void single_backward(const SingleLayer<T>& layer, const SingleLayer<T>& b
   }
   static constexpr T zeros[L] = {};
   set_tail(before.delta, before.n_out, zeros);
-  differentiate_of<T>(before.activation, List<S...>{})(before.delta, before.A, 1, before.n_out, 0);
-}
-
-template <class E, class T>
-double single_loss(const T* Y_hat, const T* Y, T weight, T* delta, int64_t n) {
-  double sum = 0;
-  for (int64_t j = 0; j < n; j++) {
-    sum += double(E::value(Y_hat[j], Y[j]));
-    delta[j] = weight * E::derivative(Y_hat[j], Y[j]);
-  }
-  return double(weight) * sum;
+  single_differentiate(before, List<S...>{});
 }
 
 template <class T, class... S, class... E, class... U>
 inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weight, const T* constants, List<S...>,
                           List<E...>, List<U...>) {
-  using Loss = double (*)(const T*, const T*, T, T*, int64_t);
+  using Loss = double (*)(const LossOf&, const T*, const T*, T, T*, int64_t, int64_t);
   static constexpr Loss losses[] = {single_loss<E, T>...};
   using Update = void (*)(const SingleLayer<T>&, const T*, const T*);
   static constexpr Update updates[] = {single_update<U, T>...};
@@ -126,17 +124,28 @@ inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weigh
   for (int64_t j = 0; j < r.n_in; j++) r.inputs[j] = x[j];
   for (int l = 0; l <= last; l++) {
     single_forward(layers[l], l ? layers[l - 1].A : r.inputs);
-    activate_of<T>(layers[l].activation, List<S...>{})(layers[l].A, 1, layers[l].n_out, 0);
+    if (layers[l].Z)
+      for (int64_t j = 0; j < layers[l].n_out; j += lanes<T>) store(layers[l].Z + j, load(layers[l].A + j));
+    activate_of<T>(layers[l].activation, List<S...>{})(layers[l].A, 1, layers[l].n_out, 0, layers[l].parameter);
     set_tail(layers[l].A, layers[l].n_out, r.tail);
   }
   const SingleLayer<T>& output = layers[last];
-  const double loss = losses[r.loss](output.A, y, weight, output.delta, output.n_out);
-  differentiate_of<T>(output.activation, List<S...>{})(output.delta, output.A, 1, output.n_out, 0);
+  const double loss = losses[r.loss.id](r.loss, output.A, y, weight, output.delta, output.n_out, r.n_targets);
+  single_differentiate(output, List<S...>{});
   for (int l = last; l >= 0; l--) {
     if (l > 0) single_backward(layers[l], layers[l - 1], List<S...>{});
     updates[r.rule](layers[l], l ? layers[l - 1].A : r.inputs, constants);
   }
   return loss;
+}
+
+// Where a loss may read vectors of them, the targets need room behind them.
+template <class T>
+inline const T* targets_of(const SingleRun<T>& r, int64_t row) {
+  const T* Y = r.Y + row * r.n_targets;
+  if (!r.targets) return Y;
+  for (int64_t j = 0; j < r.n_targets; j++) r.targets[j] = Y[j];
+  return r.targets;
 }
 
 template <class T>
@@ -148,8 +157,8 @@ double single_steps(const SingleRun<T>& r, int64_t n, const double* constants, i
     if (i == 0 || n_constants > 1)
       for (int k = 0; k < max_constants; k++) c[k] = T(constants[(n_constants > 1 ? i : 0) * max_constants + k]);
     const int64_t row = r.order ? r.order[i] : i;
-    sum += single_step(r, r.X + row * r.n_in, r.Y + row * r.layers[r.n_layers - 1].n_out,
-                       r.weight ? r.weight[row] : T(1), c, Activations{}, Losses{}, Optimizers{});
+    sum += single_step(r, r.X + row * r.n_in, targets_of(r, row), r.weight ? r.weight[row] : T(1), c, Activations{},
+                       Losses{}, Optimizers{});
   }
   return sum;
 }

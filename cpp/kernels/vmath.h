@@ -1,6 +1,6 @@
-// exp, log, tanh and sigmoid of vectors.
+// exp, log, tanh, sigmoid, expm1, log1p and softplus of vectors.
 //
-// Method of the first and the last two. x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, so that
+// Method of those that need exp. x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, so that
 // exp(x) = 2^n exp(r). With exp(r) - 1 = r + r^2 Q(r), Q a polynomial interpolated at Chebyshev nodes (degree 4 for
 // float, 10 for double), the error of the polynomial is 8e-9 and 2e-19.
 //
@@ -62,6 +62,12 @@ inline Vector<T> at_least(T low, Vector<T> x) {
 template <class T>
 inline Vector<T> at_most(T high, Vector<T> x) {
   return high < x ? broadcast(high) : x;
+}
+
+// The sign goes, also that of NaN.
+template <class V>
+inline V absolute(V x) {
+  return x < 0 ? -x : x + 0;
 }
 
 template <class T>
@@ -180,14 +186,44 @@ inline Vector<T> log_of(Vector<T> x) {
   return x >= 0 ? y : broadcast(T(__builtin_nan("")));
 }
 
-inline Vector<float> exp(Vector<float> x) { return exp_of<float>(x); }
-inline Vector<double> exp(Vector<double> x) { return exp_of<double>(x); }
-inline Vector<float> log(Vector<float> x) { return log_of<float>(x); }
-inline Vector<double> log(Vector<double> x) { return log_of<double>(x); }
-inline Vector<float> sigmoid(Vector<float> x) { return sigmoid_of<float>(x); }
-inline Vector<double> sigmoid(Vector<double> x) { return sigmoid_of<double>(x); }
-inline Vector<float> tanh(Vector<float> x) { return tanh_of<float>(x); }
-inline Vector<double> tanh(Vector<double> x) { return tanh_of<double>(x); }
+// expm1, exp(x) - 1. At most 2 from the rounded result; -0 stays.
+template <class T>
+inline Vector<T> expm1_of(Vector<T> x) {
+  using C = ExpConstants<T>;
+  const SplitExp<T> e = split_exp<T>(at_most(C::highest, at_least(C::lowest, x)));
+  // In two factors, so that 2^n does not overflow where the result does not.
+  const Vector<T> half = power_of_two<T>(e.n - 1);
+  const Vector<T> y = 2 * (half * e.excess + (half - T(0.5)));
+  return x == 0 ? x : y;
+}
+
+// log1p of numbers that are not negative. At most 3 from the rounded result. The error that rounding makes of 1 + x is
+// mended by a factor (Kahan).
+template <class T>
+inline Vector<T> log1p_of(Vector<T> x) {
+  const Vector<T> sum = 1 + x, rounded = sum - 1;
+  return rounded == 0 ? x : log_of<T>(sum) * (x / rounded);
+}
+
+// softplus, log(1 + exp(x)). At most 4 from the rounded result, where that is a normal number.
+template <class T>
+inline Vector<T> softplus_of(Vector<T> x) {
+  return (x < 0 ? Vector<T>{} : x) + log1p_of<T>(exp_of<T>(-absolute(x)));
+}
+
+#define FASTMLP_FUNCTION(name)                                                  \
+  inline Vector<float> name(Vector<float> x) { return name##_of<float>(x); }    \
+  inline Vector<double> name(Vector<double> x) { return name##_of<double>(x); } \
+  inline float name(float x) { return name##_of<float>(broadcast(x))[0]; }      \
+  inline double name(double x) { return name##_of<double>(broadcast(x))[0]; }
+FASTMLP_FUNCTION(exp)
+FASTMLP_FUNCTION(log)
+FASTMLP_FUNCTION(sigmoid)
+FASTMLP_FUNCTION(tanh)
+FASTMLP_FUNCTION(expm1)
+FASTMLP_FUNCTION(log1p)
+FASTMLP_FUNCTION(softplus)
+#undef FASTMLP_FUNCTION
 
 }  // namespace
 }  // namespace fastmlp

@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from . import _core
 from .reference import checks
+from .reference.activations import activation_of, output_activation_of
 from .reference.arrays import Array
 from .reference.layers import Layers
-from .reference.losses import LOSSES
+from .reference.losses import Loss, LossSpec, SquaredError, loss_of
 from .reference.results import Gradients, Trace
+from .reference.specs import parameters
 from .reference.training import check_samples
-from .training import Trainable
+from .training import Trainable, core_loss
 
 
 class Network(Trainable):
@@ -61,7 +63,9 @@ class Network(Trainable):
     def _lay_out(self, sizes: tuple[int, ...], activations: tuple[str, ...], bias: bool, dtype: np.dtype[Any]) -> None:
         super()._lay_out(sizes, activations, bias, dtype)
         compiled = _core.NetworkFloat32 if dtype == np.float32 else _core.NetworkFloat64
-        self._core = compiled(sizes, activations, bias, self._parameters)
+        functions = [*map(activation_of, activations[:-1]), output_activation_of(activations[-1])]
+        specs = [(s.name, parameters(s)[0] if parameters(s) else 0.0) for s in functions]
+        self._core = compiled(sizes, specs, bias, self._parameters)
 
     def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
         """Return the outputs Y_hat for the rows of X.
@@ -102,7 +106,7 @@ class Network(Trainable):
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
-        loss: str = "squared_error",
+        loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
         """Return J, the mean loss of the samples.
@@ -134,14 +138,14 @@ class Network(Trainable):
         >>> net.loss([[1.0], [3.0]], [0.0, 0.0])
         2.5
         """
-        checks.find(loss, LOSSES, "loss")
-        return self._core.loss(*check_samples(self, X, Y, sample_weight, _core.find_nonfinite), loss, 0)
+        J = loss_of(loss, self.activations[-1])
+        return self._core.loss(*self._samples(X, Y, sample_weight, J), core_loss(J), 0)
 
     def gradients(
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
-        loss: str = "squared_error",
+        loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
     ) -> Gradients:
         """Return J and its derivatives with respect to all weights and biases.
@@ -168,14 +172,14 @@ class Network(Trainable):
         >>> net.gradients([[2.0]], [[1.0]]).weights[0]
         array([[1.8]])
         """
-        checks.find(loss, LOSSES, "loss")
-        samples = check_samples(self, X, Y, sample_weight, _core.find_nonfinite)
+        J = loss_of(loss, self.activations[-1])
+        samples = self._samples(X, Y, sample_weight, J)
         flat = type(self).__new__(type(self))
         Layers._lay_out(flat, self._sizes, self._activations, self._bias, self.dtype)
-        J = self._core.gradient(*samples, loss, flat.parameters, 0)
-        return Gradients(J, flat.weights, flat.biases)
+        value = self._core.gradient(*samples, core_loss(J), flat.parameters, 0)
+        return Gradients(value, flat.weights, flat.biases)
 
-    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: str = "squared_error") -> Trace:
+    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
         """Return every quantity of a forward pass and, with Y, of a backward pass.
 
         Parameters
@@ -205,16 +209,20 @@ class Network(Trainable):
         >>> step.Z[1], step.A[2], step.dW[2]
         (array([[1.6]]), array([[0.96]]), array([[-0.064]]))
         """
-        checks.find(loss, LOSSES, "loss")
         if Y is None:
             X = self._inputs(X)
-            _, Z, A, _ = self._core.trace(X, None, loss)
+            _, Z, A, _ = self._core.trace(X, None, core_loss(SquaredError()))
             return Trace([None, *Z], [X, *A])
-        X, Y, _ = check_samples(self, X, Y, None, _core.find_nonfinite)
-        J, Z, A, delta = self._core.trace(X, Y, loss)
+        X, Y, _ = self._samples(X, Y, None, loss_of(loss, self.activations[-1]))
+        J, Z, A, delta = self._core.trace(X, Y, core_loss(loss_of(loss, self.activations[-1])))
         gradients = self.gradients(X, Y, loss)
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
         return Trace([None, *Z], [X, *A], J, [None, *delta], dW, db)
+
+    def _samples(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None, loss: Loss
+    ) -> tuple[Array, Array, Array | None]:
+        return check_samples(self, X, Y, sample_weight, loss, _core.find_nonfinite)
 
     def _can_read(self, X: object, Y: object) -> bool:
         return self._core.can_read(X, Y)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import missing_extra
-from .reference.activations import ACTIVATIONS
+from .reference.activations import ACTIVATIONS, activation_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def activations(names: Sequence[str] = tuple(ACTIVATIONS)) -> Figure:
-    """Draw activation functions and their derivatives side by side.
+    """Draw activation functions, each with its derivative.
 
     Parameters
     ----------
@@ -71,17 +71,18 @@ def activations(names: Sequence[str] = tuple(ACTIVATIONS)) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (left, right) = _panels(1, 2, (9, 4.2))
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    figure, panels = _panels(rows, columns, (2.6 * columns, 2.2 * rows), shared=True)
     # An even number of points steps over z = 0, where relu's derivative jumps.
     z = np.linspace(-4, 4, 1000)
-    for i, name in enumerate(names):
-        s = ACTIVATIONS[name]
+    for axes, name in zip(panels, names, strict=False):
+        s = activation_of(name)
         a = s.value(z)
-        left.plot(z, a, label=name, **_line(i, len(names)))
-        right.plot(z, s.derivative(z, a), **_line(i, len(names)))
-    left.set(title="activation", xlabel="z", ylabel="s(z)", ylim=(-1.5, 2.5))
-    right.set(title="derivative", xlabel="z", ylabel="s'(z)", ylim=(-0.1, 1.2))
-    left.legend()
+        axes.plot(z, a, color=BLUE, label="s(z)")
+        axes.plot(z, s.derivative(z, a), color=VERMILION, linestyle="--", label="s'(z)")
+        axes.set(title=name, ylim=(-1.5, 2.5))
+    panels[0].legend()
     return figure
 
 

@@ -15,8 +15,10 @@ from ._core import Rule
 from .reference import checks
 from .reference.arrays import Array
 from .reference.layers import Layers
+from .reference.losses import Loss, LossSpec
 from .reference.optimizers import RULES, Optimizer
 from .reference.results import History
+from .reference.specs import parameters
 from .reference.training import ALL_DONE, Monitor, Task, check_task
 
 # Those whose numbers follow from their attributes alone.
@@ -36,7 +38,7 @@ class Trainable(Layers):
         epochs: int,
         batch_size: int | None = None,
         optimizer: Optimizer | None = None,
-        loss: str = "squared_error",
+        loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
@@ -188,7 +190,7 @@ class Trainable(Layers):
                     task.epochs,
                     task.batch_size,
                     bits.capsule if bits else None,
-                    task.loss,
+                    core_loss(task.loss),
                     rule,
                     steps_before,
                     n_threads,
@@ -211,6 +213,11 @@ class Trainable(Layers):
             optimizer.slots,
             self.dtype,
         )
+
+
+def core_loss(loss: Loss) -> _core.Loss:
+    """Return what the core knows of a loss."""
+    return _core.Loss(loss.key(), parameters(loss))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import plot
 from ..errors import UserError
-from ..reference.activations import ACTIVATIONS
+from ..reference.activations import ACTIVATIONS, activation_of
 from .drawing import drawing
 
 
@@ -42,7 +42,8 @@ def table() -> str:
     """Return s(z) and s'(z) of every activation at a few z."""
     z = np.arange(-2.0, 3.0)
     lines = [_line("z", z)]
-    for name, s in ACTIVATIONS.items():
+    for name in ACTIVATIONS:
+        s = activation_of(name)
         a = s.value(z)
         lines += ["", _line(f"{name}  s", a), _line("s'", s.derivative(z, a))]
     return "\n".join(lines)

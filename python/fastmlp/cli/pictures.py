@@ -9,10 +9,12 @@ import numpy as np
 
 from .. import plot
 from ..examples import Example, course, network, train
-from ..reference.activations import ACTIVATIONS
 
 # Epochs of the animation: many at first, when the curve moves fastest.
 FRAMES = (0, *sorted({round(500 ** (i / 40)) for i in range(41)}))
+
+# Activations whose convergence is drawn side by side.
+COMPARED = ("linear", "sigmoid", "relu", "tanh")
 
 
 def draw(chosen: Sequence[Example], folder: Path) -> Iterator[Path]:
@@ -49,7 +51,7 @@ def sample_fit(example: Example, path: Path) -> None:
 
 def errors(example: Example, path: Path) -> None:
     """Draw the error; for an example about activations, one line for each of them."""
-    names = tuple(ACTIVATIONS) if example.same_as else (example.activation,)
+    names = COMPARED if example.same_as else (example.activation,)
     n = example.printed[-1].after
     curves = {s: course(example, network(example, activation=s), n)[1] for s in names}
     plot.save(plot.losses(curves, "iteration" if len(example.X) == 1 else "epoch"), path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -88,23 +88,6 @@ def dtype(value: npt.DTypeLike) -> np.dtype[Any]:
     return checked
 
 
-def activation_names(
-    hidden: str | Sequence[str], output: str, n_hidden: int, known: Mapping[str, object]
-) -> tuple[str, ...]:
-    """Return the name of each layer's activation, the output's last."""
-    if isinstance(hidden, str):
-        find(hidden, known, "activation")
-        hidden = [hidden] * n_hidden
-    elif not isinstance(hidden, Sequence):
-        raise TypeError(f"activation must be a name, or one name per hidden layer; not {hidden!r}")
-    if len(hidden) != n_hidden:
-        raise ValueError(f"activation names {len(hidden)} layers, and there are {n_hidden} hidden layers")
-    for name in hidden:
-        find(name, known, "activation")
-    find(output, known, "output_activation")
-    return (*hidden, output)
-
-
 def generator(random_state: object) -> np.random.Generator:
     """Return the generator that ``random_state`` (None, an int or a Generator) stands for."""
     if random_state is None or isinstance(random_state, np.random.Generator):
@@ -174,7 +157,7 @@ def targets(
     """Return targets as ``matrix`` does, of n_rows rows; a flat array is one output's column."""
     if n_columns == 1 and isinstance(data, (np.ndarray, list, tuple)) and np.ndim(data) == 1:
         data = np.reshape(data, (-1, 1))
-    checked = matrix(data, name, dtype, n_columns, f"a network of {n_columns} output(s)", nonfinite)
+    checked = matrix(data, name, dtype, n_columns, f"{n_columns} target(s)", nonfinite)
     if len(checked) != n_rows:
         raise ValueError(f"{name} has {len(checked)} rows, and {X_name} has {n_rows}")
     if n_rows == 0:

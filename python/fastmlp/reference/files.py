@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import numpy as np
 
 from . import checks
-from .activations import ACTIVATIONS
+from .activations import activation_names
 from .arrays import Array
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _allocate(
     names = spec.get("activations")
     if not isinstance(names, list) or not names:
         raise ValueError(f"activations are {names!r}")
-    activations = checks.activation_names(names[:-1], names[-1], len(sizes) - 2, ACTIVATIONS)
+    activations = activation_names(names[:-1], names[-1], sizes)
     bias = checks.flag(spec.get("bias"), "bias")
     checks.find(spec.get("dtype"), DTYPES, "dtype")
     dtype = checks.dtype(spec["dtype"])

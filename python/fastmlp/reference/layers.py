@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks, files
-from .activations import ACTIVATIONS
+from .activations import activation_names
 from .arrays import Array, aligned_zeros
-from .initializers import INITIALIZERS
+from .initializers import Draw, initializer_of
 
 Self = TypeVar("Self", bound="Layers")
 
@@ -27,17 +27,19 @@ class Layers:
         activation: str | Sequence[str] = "tanh",
         output_activation: str = "linear",
         bias: bool = True,
-        init: str = "glorot_uniform",
+        init: str | Draw = "glorot_uniform",
         dtype: npt.DTypeLike = "float32",
         random_state: int | np.random.Generator | None = None,
     ) -> None:
         sizes = checks.layer_sizes(layer_sizes)
-        names = checks.activation_names(activation, output_activation, len(sizes) - 2, ACTIVATIONS)
-        draw = checks.find(init, INITIALIZERS, "init")
+        names = activation_names(activation, output_activation, sizes)
+        draw = initializer_of(init)
         rng = checks.generator(random_state)
         self._lay_out(sizes, names, checks.flag(bias, "bias"), checks.dtype(dtype))
-        for W in self._weights:
+        for i, W in enumerate(self._weights):
             W[:] = draw(*W.shape, rng)
+            if (index := checks.find_nonfinite(W)) >= 0:
+                raise ValueError(f"init {init!r} gave weights[{i}] a {W.flat[index]}: weights are finite")
 
     @classmethod
     def from_parameters(
@@ -97,7 +99,7 @@ class Layers:
             dtype = np.float32 if all(w.dtype == np.float32 for w in W) else np.float64
         checked = checks.dtype(dtype)
         sizes = (W[0].shape[0], *(w.shape[1] for w in W))
-        names = checks.activation_names(activation, output_activation, len(sizes) - 2, ACTIVATIONS)
+        names = activation_names(activation, output_activation, sizes)
         W = [checks.matrix(w, f"weights[{i}]", checked, w.shape[1], "its layer") for i, w in enumerate(W)]
         b = [
             checks.matrix(np.reshape(v, (1, -1)), f"biases[{i}]", checked, W[i].shape[1], f"weights[{i}]")
@@ -132,7 +134,7 @@ class Layers:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """Activation of each layer, the output's last."""
+        """Activation of each layer, the output's last, such as "tanh" or "leaky_relu(0.2)"."""
         return self._activations
 
     @property

@@ -1,31 +1,402 @@
-"""Losses: the error of one sample, and its derivative with respect to the output.
+"""Losses: the error of each sample, and its derivatives.
 
-Each class is the twin of the struct of the same name in ``cpp/ops/losses.h``.
+Each class is the twin of the struct of the same name in ``cpp/ops/losses.h``; parameters are fields:
+``Huber(1.5)`` is what the spec "huber(1.5)" stands for. A loss with a ``link`` belongs to the output
+activation of that name and is taken through it: its functions take the net inputs Z[L] of the last
+layer instead of its outputs, which is exact where probabilities round to 0 or 1.
 """
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import checks, specs
+from .activations import LINKS, Softmax, logistic
 from .arrays import Array
 
+MAX_LEVELS = 16
 
-class SquaredError:
+# What names a loss: a spec, or a function of Y_hat and Y that returns losses and derivatives.
+LossSpec = str | Callable[[Array, Array], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Loss(ABC):
+    """What every loss has."""
+
+    name: ClassVar[str]
+    link: ClassVar[str | None] = None
+    # What its targets must be, in words; None where any number will do.
+    domain: ClassVar[str | None] = None
+
+    @classmethod
+    def key(cls) -> str:
+        """Return the name that no other loss has: several may share one, each with a link of its own."""
+        return f"{cls.name}/{cls.link}" if cls.name == "log_loss" else cls.name
+
+    @abstractmethod
+    def value(self, out: Array, Y: Array) -> Array:
+        """Return the loss of each sample, shape (n,)."""
+
+    @abstractmethod
+    def derivative(self, out: Array, Y: Array) -> Array:
+        """Return d loss / d out of each sample, shape (n, n_out); out is Y_hat, or Z[L] where there is a link."""
+
+    def n_targets(self, n_out: int) -> int:
+        """Return the number of columns of Y for so many outputs; ValueError if such a number makes no sense."""
+        return n_out
+
+    def outside(self, Y: Array) -> Array:
+        """Return which targets are outside the domain: an array of bool, of Y's shape."""
+        return np.zeros(Y.shape, bool)
+
+    def encode(self, Y: npt.ArrayLike, n_out: int) -> npt.ArrayLike:
+        """Return targets in their columns, where they come in a shorter form."""
+        return Y
+
+    def check_domain(self, Y: Array, name: str) -> None:
+        """Raise ValueError, with the place, if a target is outside the domain."""
+        if self.domain is None or not (bad := self.outside(Y)).any():
+            return
+        row, column = divmod(int(bad.argmax()), Y.shape[1])
+        raise ValueError(
+            f"{name}[{row}, {column}] is {Y[row, column]}, in a row of {Y[row].tolist()}: "
+            f"targets of loss {self.name!r} are {self.domain}"
+        )
+
+
+class SquaredError(Loss):
     """1/2 * sum over outputs of (Y_hat - Y)^2."""
 
     name = "squared_error"
 
-    @staticmethod
-    def value(Y_hat: Array, Y: Array) -> Array:
-        """Return the loss of each sample, shape (n,)."""
-        residual = Y_hat - Y
+    def value(self, out: Array, Y: Array) -> Array:
+        residual = out - Y
         loss: Array = 0.5 * (residual * residual).sum(axis=1)
         return loss
 
-    @staticmethod
-    def derivative(Y_hat: Array, Y: Array) -> Array:
-        """Return d loss / d Y_hat of each sample, shape (n, n_out)."""
-        return Y_hat - Y
+    def derivative(self, out: Array, Y: Array) -> Array:
+        return out - Y
 
 
-Loss = type[SquaredError]
+class AbsoluteError(Loss):
+    """Sum over outputs of |Y_hat - Y|, whose best constant is the median. The derivative at 0 is 0."""
 
-LOSSES: dict[str, Loss] = {SquaredError.name: SquaredError}
+    name = "absolute_error"
+
+    def value(self, out: Array, Y: Array) -> Array:
+        loss: Array = np.abs(out - Y).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        slope: Array = np.sign(out - Y)
+        return slope
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """r^2 / 2 for residuals r up to delta, and delta * (|r| - delta / 2) beyond, summed over outputs: Huber (1964)."""
+
+    name = "huber"
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number(self.delta, "delta", 0, math.inf, open_low=True)
+
+    def value(self, out: Array, Y: Array) -> Array:
+        residual, delta = np.abs(out - Y), Y.dtype.type(self.delta)
+        loss: Array = np.where(residual < delta, residual * residual / 2, delta * (residual - delta / 2)).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        delta = Y.dtype.type(self.delta)
+        slope: Array = np.clip(out - Y, -delta, delta)
+        return slope
+
+
+class LogCosh(Loss):
+    """Sum over outputs of log(cosh(Y_hat - Y)): like r^2 / 2 near 0, like |r| far from it."""
+
+    name = "log_cosh"
+
+    def value(self, out: Array, Y: Array) -> Array:
+        r = np.abs(out - Y)
+        near = np.log1p(np.expm1(-r) ** 2 * np.exp(np.minimum(r, 1)) / 2)
+        far = r + np.log1p(np.exp(-2 * r)) - r.dtype.type(math.log(2))
+        loss: Array = np.where(r < 1, near, far).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        slope: Array = np.tanh(out - Y)
+        return slope
+
+
+@dataclass(frozen=True, init=False)
+class Quantile(Loss):
+    """The pinball loss of quantiles: Koenker & Bassett (1978). For a level q, (Y - Y_hat) * q where that is
+    positive, and (Y_hat - Y) * (1 - q) otherwise, summed over outputs and levels.
+
+    With several levels the network has that many outputs for each target: all targets at the first
+    level, then all at the second, ...
+    """
+
+    name = "quantile"
+    levels: tuple[float, ...] = (0.5,)
+
+    def __init__(self, *levels: float) -> None:
+        object.__setattr__(self, "levels", levels or (0.5,))
+        if len(self.levels) > MAX_LEVELS:
+            raise ValueError(f"{len(self.levels)} levels, and {MAX_LEVELS} are the most")
+        for level in self.levels:
+            checks.number(level, "a level", 0, 1, open_low=True)
+
+    def value(self, out: Array, Y: Array) -> Array:
+        residual, q = self._residual(out, Y)
+        loss: Array = np.where(residual > 0, q * residual, (q - 1) * residual).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        residual, q = self._residual(out, Y)
+        return np.where(residual > 0, -q, np.where(residual < 0, 1 - q, 0)).astype(out.dtype)
+
+    def n_targets(self, n_out: int) -> int:
+        if n_out % len(self.levels):
+            raise ValueError(f"{len(self.levels)} levels need that many outputs for each target, not {n_out} in all")
+        return n_out // len(self.levels)
+
+    def _residual(self, out: Array, Y: Array) -> tuple[Array, Array]:
+        """Return Y - out and the level of each output."""
+        q = np.repeat(np.asarray(self.levels, Y.dtype), Y.shape[1])
+        return np.tile(Y, len(self.levels)) - out, q
+
+
+class Poisson(Loss):
+    """For counts, with output_activation "exp": half the deviance, sum of y log(y / Y_hat) - y + Y_hat."""
+
+    name = "poisson"
+    link = "exp"
+    domain = "not negative"
+
+    def value(self, out: Array, Y: Array) -> Array:
+        with np.errstate(over="ignore"):
+            loss: Array = (np.exp(out) - Y + Y * (np.log(np.where(Y > 0, Y, 1)) - out)).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        with np.errstate(over="ignore"):
+            slope: Array = np.exp(out) - Y
+        return slope
+
+    def outside(self, Y: Array) -> Array:
+        bad: Array = Y < 0
+        return bad
+
+
+class Gamma(Loss):
+    """For positive targets with errors in proportion, with output_activation "exp": half the deviance of the
+    gamma distribution, sum of log(Y_hat / y) + y / Y_hat - 1."""
+
+    name = "gamma"
+    link = "exp"
+    domain = "positive"
+
+    def value(self, out: Array, Y: Array) -> Array:
+        with np.errstate(over="ignore"):
+            loss: Array = (out - np.log(Y) + Y * np.exp(-out) - 1).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        with np.errstate(over="ignore"):
+            slope: Array = 1 - Y * np.exp(-out)
+        return slope
+
+    def outside(self, Y: Array) -> Array:
+        bad: Array = Y <= 0
+        return bad
+
+
+class GaussianNll(Loss):
+    """The negative log-likelihood of normal distributions, with output_activation "mean_variance": sum over targets
+    of (log(2 pi v) + (Y - m)^2 / v) / 2 with mean m and variance v, two outputs for each target: Nix & Weigend (1994).
+    """
+
+    name = "gaussian_nll"
+    link = "mean_variance"
+
+    def value(self, out: Array, Y: Array) -> Array:
+        mean, log_variance = np.hsplit(out, 2)
+        with np.errstate(over="ignore"):
+            square = (mean - Y) ** 2 * np.exp(-log_variance)
+        loss: Array = ((Y.dtype.type(math.log(2 * math.pi)) + log_variance + square) / 2).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        mean, log_variance = np.hsplit(out, 2)
+        with np.errstate(over="ignore"):
+            slope = (mean - Y) * np.exp(-log_variance)
+        return np.hstack([slope, (1 - (mean - Y) * slope) / 2])
+
+    def n_targets(self, n_out: int) -> int:
+        if n_out % 2:
+            raise ValueError(f"a mean and a variance for each target make an even number of outputs, not {n_out}")
+        return n_out // 2
+
+
+@dataclass(frozen=True)
+class LogLossOfSigmoid(Loss):
+    """Cross-entropy of one class or several labels, each output a probability of its own: sum over outputs
+    of -y log(Y_hat) - (1 - y) log(1 - Y_hat). Smoothing moves y towards 1/2 by that share: Szegedy et al. (2016)."""
+
+    name = "log_loss"
+    link = "sigmoid"
+    domain = "from 0 to 1"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.number(self.label_smoothing, "label_smoothing", 0, 1)
+
+    def value(self, out: Array, Y: Array) -> Array:
+        loss: Array = (np.maximum(out, 0) - self._labels(Y) * out + np.log1p(np.exp(-np.abs(out)))).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        slope: Array = logistic(out) - self._labels(Y)
+        return slope
+
+    def outside(self, Y: Array) -> Array:
+        bad: Array = (Y < 0) | (Y > 1)
+        return bad
+
+    def _labels(self, Y: Array) -> Array:
+        labels: Array = Y + Y.dtype.type(self.label_smoothing) * (Y.dtype.type(0.5) - Y)
+        return labels
+
+
+@dataclass(frozen=True)
+class LogLossOfSoftmax(Loss):
+    """Cross-entropy of classes that exclude each other: -sum over classes of y log(Y_hat). A row of Y holds
+    probabilities, such as a one among zeros; whole numbers in a flat array are numbers of classes. Smoothing moves y
+    towards 1/n by that share."""
+
+    name = "log_loss"
+    link = "softmax"
+    domain = "probabilities that sum to 1"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.number(self.label_smoothing, "label_smoothing", 0, 1)
+
+    def value(self, out: Array, Y: Array) -> Array:
+        shifted = out - out.max(axis=1, keepdims=True)
+        log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        loss: Array = (self._labels(Y) * (log_total - shifted)).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        labels = self._labels(Y)
+        slope: Array = labels.sum(axis=1, keepdims=True) * Softmax().value(out) - labels
+        return slope
+
+    def n_targets(self, n_out: int) -> int:
+        if n_out < 2:
+            raise ValueError("a softmax needs two outputs at least; for one, use output_activation='sigmoid'")
+        return n_out
+
+    def encode(self, Y: npt.ArrayLike, n_out: int) -> npt.ArrayLike:
+        classes = np.asarray(Y)
+        if classes.ndim != 1 or classes.dtype.kind not in "iu":
+            return Y
+        bad = (classes < 0) | (classes >= n_out)
+        if bad.any():
+            row = int(bad.argmax())
+            raise ValueError(f"Y[{row}] is {classes[row]}: classes are numbered from 0 to {n_out - 1}, one per output")
+        columns: Array = np.eye(n_out)[classes]
+        return columns
+
+    def outside(self, Y: Array) -> Array:
+        bad: Array = (Y < 0) | (np.abs(Y.sum(axis=1, keepdims=True) - 1) > 1e-3)
+        return bad
+
+    def _labels(self, Y: Array) -> Array:
+        labels: Array = Y + Y.dtype.type(self.label_smoothing) * (Y.dtype.type(1) / Y.dtype.type(Y.shape[1]) - Y)
+        return labels
+
+
+class Given(Loss):
+    """The outputs' product with Y, so that Y is the derivative: takes gradients of something else back through the
+    network. It is in no public list."""
+
+    name = "_given"
+
+    def value(self, out: Array, Y: Array) -> Array:
+        loss: Array = (out * Y).sum(axis=1)
+        return loss
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        return Y
+
+
+@dataclass(frozen=True)
+class CustomLoss(Loss):
+    """A user's own: a function of Y_hat and Y that gives the loss of each sample and its derivatives by Y_hat."""
+
+    name = "custom"
+    function: Callable[[Array, Array], tuple[Any, Any]]
+
+    def both(self, out: Array, Y: Array) -> tuple[Array, Array]:
+        """Return value and derivative, checked."""
+        try:
+            value, slope = self.function(out, Y)
+        except (TypeError, ValueError) as error:
+            if error.__traceback__ and error.__traceback__.tb_next:
+                raise
+            raise TypeError(
+                f"loss {self.function!r} must give a pair: losses (n,) and derivatives (n, n_out)"
+            ) from None
+        value, slope = np.asarray(value, out.dtype), np.ascontiguousarray(slope, out.dtype)
+        for what, array, shape in (("losses", value, out.shape[:1]), ("derivatives", slope, out.shape)):
+            if array.shape != shape:
+                raise ValueError(f"loss {self.function!r} gave {what} of shape {array.shape}, not {shape}")
+        return value, slope
+
+    def value(self, out: Array, Y: Array) -> Array:
+        return self.both(out, Y)[0]
+
+    def derivative(self, out: Array, Y: Array) -> Array:
+        return self.both(out, Y)[1]
+
+
+_all: tuple[type[Loss], ...] = (
+    *(SquaredError, AbsoluteError, Huber, LogCosh, Quantile, Poisson, Gamma, GaussianNll),
+    *(LogLossOfSigmoid, LogLossOfSoftmax),
+)
+LOSSES: dict[str, type[Loss]] = {loss.key(): loss for loss in _all}
+
+
+def loss_of(spec: object, output_activation: str) -> Loss:
+    """Return the loss that a spec, or a function, stands for at the end of a network with that output activation.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such loss, or it does not go with the output activation.
+    """
+    if callable(spec):
+        return CustomLoss(spec)
+    same_link = [loss for loss in _all if loss.link == output_activation]
+    known = {loss.name: loss for loss in (*_all, *same_link)}
+    loss = specs.make(spec, known, "loss")
+    if loss.link is None and output_activation in LINKS:
+        right = ", ".join(f"loss={other.name!r}" for other in same_link)
+        raise ValueError(f"loss {spec!r} cannot be taken through output_activation={output_activation!r}: use {right}")
+    if loss.link not in (None, output_activation):
+        links = " or ".join(repr(other.link) for other in _all if other.name == loss.name)
+        raise ValueError(f"loss {spec!r} needs a network with output_activation={links}, not {output_activation!r}")
+    return loss

@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks
-from .activations import ACTIVATIONS
+from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
 from .batches import batches
 from .layers import Layers
-from .losses import LOSSES
+from .losses import Loss, LossSpec, loss_of
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
 from .training import Monitor, check_samples, check_task
@@ -47,7 +47,7 @@ class Network(Layers):
             A.append(s[l].value(Z[l]))
         return Trace(Z, A)
 
-    def backward(self, trace: Trace, Y: Array, loss: str, sample_weight: Array | None = None) -> Trace:
+    def backward(self, trace: Trace, Y: Array, loss: Loss, sample_weight: Array | None = None) -> Trace:
         """Add J, delta, dW and db to what ``forward`` gave. Sample weights have a mean of 1."""
         W, _, s = self._by_layer()
         Z: list[Any] = trace.Z
@@ -57,13 +57,16 @@ class Network(Layers):
         dW: list[Any] = [None] * (L + 1)
         db: list[Any] = [None] * (L + 1)
 
-        error = LOSSES[loss].value(A[L], Y)
-        slope = LOSSES[loss].derivative(A[L], Y)
+        through_link = loss.link is not None  # then the loss is a function of Z[L]
+        out = Z[L] if through_link else A[L]
+        error, slope = loss.value(out, Y), loss.derivative(out, Y)
+        if isinstance(s[L], Link) and not through_link:
+            slope, through_link = s[L].pull_back(A[L], slope), True
         if sample_weight is not None:
             error = sample_weight * error
             slope = sample_weight[:, np.newaxis] * slope
         J = float(error.mean(dtype=np.float64))
-        delta[L] = slope * s[L].derivative(Z[L], A[L]) / n
+        delta[L] = (slope if through_link else slope * s[L].derivative(Z[L], A[L])) / n
         for l in range(L, 0, -1):
             if l < L:
                 delta[l] = (delta[l + 1] @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
@@ -81,7 +84,7 @@ class Network(Layers):
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
-        loss: str = "squared_error",
+        loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
         """Return J; see :meth:`fastmlp.Network.loss`."""
@@ -91,22 +94,22 @@ class Network(Layers):
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
-        loss: str = "squared_error",
+        loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
     ) -> Gradients:
         """Return J and its derivatives; see :meth:`fastmlp.Network.gradients`."""
-        checks.find(loss, LOSSES, "loss")
-        X, Y, weight = check_samples(self, X, Y, sample_weight)
-        step: Any = self.backward(self.forward(X), Y, loss, weight)
+        J = loss_of(loss, self.activations[-1])
+        X, Y, weight = check_samples(self, X, Y, sample_weight, J)
+        step: Any = self.backward(self.forward(X), Y, J, weight)
         return Gradients(step.J, tuple(step.dW[1:]), tuple(step.db[1:] if self.bias else ()))
 
-    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: str = "squared_error") -> Trace:
+    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
         """Return every quantity of a step; see :meth:`fastmlp.Network.trace`."""
-        checks.find(loss, LOSSES, "loss")
         if Y is None:
             return self.forward(self._inputs(X))
-        X, Y, _ = check_samples(self, X, Y, None)
-        return self.backward(self.forward(X), Y, loss)
+        J = loss_of(loss, self.activations[-1])
+        X, Y, _ = check_samples(self, X, Y, None, J)
+        return self.backward(self.forward(X), Y, J)
 
     def train(
         self,
@@ -116,7 +119,7 @@ class Network(Layers):
         epochs: int,
         batch_size: int | None = None,
         optimizer: Optimizer | None = None,
-        loss: str = "squared_error",
+        loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
@@ -141,17 +144,23 @@ class Network(Layers):
                 J = 0.0
                 for rows in batches(len(task.X), task.batch_size, task.rng):
                     weight = None if task.sample_weight is None else task.sample_weight[rows]
-                    step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], loss, weight)
+                    step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], task.loss, weight)
                     task.optimizer.update(self.parameters, self._flat(step))
                     J += step.J * len(step.A[0])
-                validation = [self.loss(*task.validation, loss)] if task.validation else []
+                validation = [self._mean_loss(*task.validation, task.loss)] if task.validation else []
                 if monitor.add([J / len(task.X)], validation):
                     break
         return monitor.history
 
     def _by_layer(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Return W, b and s as lists indexed by the layer's number, from 1."""
-        return [None, *self.weights], [None, *self.biases], [None, *(ACTIVATIONS[name] for name in self.activations)]
+        *hidden, output = self.activations
+        s = [None, *map(activation_of, hidden), output_activation_of(output)]
+        return [None, *self.weights], [None, *self.biases], s
+
+    def _mean_loss(self, X: Array, Y: Array, loss: Loss) -> float:
+        step: Any = self.backward(self.forward(X), Y, loss)
+        return float(step.J)
 
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self.layer_sizes[0]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from . import checks
 from .arrays import Array
 from .layers import Layers
-from .losses import LOSSES
+from .losses import Loss, LossSpec, loss_of
 from .optimizers import Adam, Optimizer
 from .results import History
 
@@ -70,7 +70,7 @@ class Task:
     validation: tuple[Array, Array] | None
     epochs: int
     batch_size: int
-    loss: str
+    loss: Loss
     optimizer: Optimizer
     rng: np.random.Generator | None  # None where no order is drawn
 
@@ -82,7 +82,7 @@ def check_task(
     epochs: int,
     batch_size: int | None,
     optimizer: Optimizer | None,
-    loss: str,
+    loss: LossSpec,
     shuffle: bool,
     sample_weight: npt.ArrayLike | None,
     validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None,
@@ -90,15 +90,15 @@ def check_task(
     nonfinite: Callable[[Array], int] = checks.find_nonfinite,
 ) -> Task:
     """Check the arguments of ``train`` and fill in what was left out. Nothing is changed before all are right."""
-    checks.find(loss, LOSSES, "loss")
+    J = loss_of(loss, net.activations[-1])
     n_epochs = checks.integer(epochs, "epochs", 0)
-    X, Y, weight = check_samples(net, X, Y, sample_weight, nonfinite)
+    X, Y, weight = check_samples(net, X, Y, sample_weight, J, nonfinite)
     validation = None
     if validation_data is not None:
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
             raise TypeError("validation_data must be a pair (X, Y)")
         names = ("validation_data[0]", "validation_data[1]")
-        validation = check_samples(net, *validation_data, None, nonfinite, names)[:2]
+        validation = check_samples(net, *validation_data, None, J, nonfinite, names)[:2]
     size = len(X) if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), len(X))
     if optimizer is None:
         optimizer = Adam()
@@ -110,7 +110,7 @@ def check_task(
     optimizer.check()
     if not net.parameters.flags.writeable:
         raise ValueError("the network's parameters were made read-only: they cannot be trained")
-    return Task(X, Y, weight, validation, n_epochs, size, loss, optimizer, rng if draws else None)
+    return Task(X, Y, weight, validation, n_epochs, size, J, optimizer, rng if draws else None)
 
 
 def check_samples(
@@ -118,15 +118,18 @@ def check_samples(
     X: npt.ArrayLike,
     Y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None,
+    loss: Loss,
     nonfinite: Callable[[Array], int] = checks.find_nonfinite,
     names: tuple[str, str] = ("X", "Y"),
 ) -> tuple[Array, Array, Array | None]:
     """Return inputs, targets and weights (scaled to a mean of 1, or None) in the network's dtype."""
-    if sample_weight is None and net._can_read(X, Y):
-        return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
     n_in, n_out = net.layer_sizes[0], net.layer_sizes[-1]
+    n_targets = loss.n_targets(n_out)
+    if sample_weight is None and loss.domain is None and n_targets == n_out and net._can_read(X, Y):
+        return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
     X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
-    Y = checks.targets(Y, names[1], net.dtype, n_out, len(X), nonfinite, names[0])
+    Y = checks.targets(loss.encode(Y, n_out), names[1], net.dtype, n_targets, len(X), nonfinite, names[0])
+    loss.check_domain(Y, names[1])
     weight = checks.weights_of_samples(sample_weight, len(X))
     return X, Y, None if weight is None else weight.astype(net.dtype)
 
