@@ -83,7 +83,7 @@ def test_objects_of_instruction_sets_export_their_table_alone() -> None:
 
 
 def test_the_binding_refuses_what_it_would_misread() -> None:
-    core = _core.NetworkFloat32([2, 1], ["linear"], True, fastmlp.Network([2, 1]).parameters)
+    core = _core.NetworkFloat32([2, 1], [("linear", 0.0)], True, fastmlp.Network([2, 1]).parameters)
     X = np.ones((4, 2), np.float32)
     for bad in (X.astype(np.float64), np.asfortranarray(np.ones((4, 2), np.float32)), X[::2], X.tolist()):
         with pytest.raises(TypeError, match="incompatible function arguments"):

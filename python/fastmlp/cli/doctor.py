@@ -96,7 +96,8 @@ def _value_error(activation: str, dtype: str) -> float:
     Z = np.concatenate([-magnitudes, magnitudes]).astype(dtype).reshape(-1, 1)
     nets = (cls.from_parameters([np.ones((1, 1), dtype)], None, [], activation) for cls in (Network, reference.Network))
     core, twin = (net.predict(Z) for net in nets)
-    return float((np.abs(core - twin) / np.maximum(1, np.abs(twin))).max())
+    difference = np.subtract(core, twin, where=core != twin, out=np.zeros_like(core))  # both may be inf
+    return float((np.abs(difference) / np.maximum(1, np.minimum(np.abs(twin), np.finfo(dtype).max))).max())
 
 
 def _gradient_error(activation: str, dtype: str) -> float:

@@ -134,7 +134,9 @@ class Selu(Activation):
     def value(self, z: Array) -> Array:
         real = z.dtype.type
         with np.errstate(over="ignore"):
-            return np.where(z > 0, real(self.scale) * z, real(self.scale * self.alpha) * np.expm1(np.minimum(z, 0)))
+            positive, negative = real(self.scale) * z, real(self.scale * self.alpha) * np.expm1(np.minimum(z, 0))
+        out: Array = np.where(z > 0, positive, negative)
+        return out
 
     def derivative(self, z: Array, a: Array) -> Array:
         real = a.dtype.type
