@@ -10,7 +10,8 @@ from conftest import LOSS_CASES, randomize_biases, relative_error, targets_for
 
 from fastmlp.reference.activations import ACTIVATIONS, activation_of
 from fastmlp.reference.arrays import Array
-from fastmlp.reference.losses import LOSSES, loss_of
+from fastmlp.reference.loss_choice import loss_of
+from fastmlp.reference.losses import LOSSES
 
 SIZES = {
     0: [3, 2],

@@ -10,6 +10,7 @@ from . import reference
 from ._core import __version__
 from .files import load
 from .network import Network
+from .reference.gradient_check import check_gradients
 from .reference.optimizers import SGD, Adam
 
-__all__ = ["SGD", "Adam", "Network", "__version__", "load", "reference"]
+__all__ = ["SGD", "Adam", "Network", "__version__", "check_gradients", "load", "reference"]

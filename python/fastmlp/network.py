@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from . import _core
 from .reference import checks
-from .reference.activations import activation_of, output_activation_of
+from .reference.activations import activation_of, output_activation_of, pulled_back
 from .reference.arrays import Array
 from .reference.layers import Layers
-from .reference.losses import Loss, LossSpec, SquaredError, loss_of
+from .reference.loss_choice import CustomLoss, LossSpec, loss_of
+from .reference.losses import Given, Loss, SquaredError
 from .reference.results import Gradients, Trace
 from .reference.specs import parameters
 from .reference.training import check_samples
@@ -139,7 +140,10 @@ class Network(Trainable):
         2.5
         """
         J = loss_of(loss, self.activations[-1])
-        return self._core.loss(*self._samples(X, Y, sample_weight, J), core_loss(J), 0)
+        X, Y, weight = self._samples(X, Y, sample_weight, J)
+        if isinstance(J, CustomLoss):
+            return _mean(J.value(self._core.predict(X, 0), Y), weight)
+        return self._core.loss(X, Y, weight, core_loss(J), 0)
 
     def gradients(
         self,
@@ -173,10 +177,15 @@ class Network(Trainable):
         array([[1.8]])
         """
         J = loss_of(loss, self.activations[-1])
-        samples = self._samples(X, Y, sample_weight, J)
+        X, Y, weight = self._samples(X, Y, sample_weight, J)
         flat = type(self).__new__(type(self))
         Layers._lay_out(flat, self._sizes, self._activations, self._bias, self.dtype)
-        value = self._core.gradient(*samples, core_loss(J), flat.parameters, 0)
+        losses, slope = self._given_slope(X, Y, J)
+        if losses is None:
+            value = self._core.gradient(X, Y, weight, core_loss(J), flat.parameters, 0)
+        else:
+            self._core.gradient(X, slope, weight, core_loss(Given()), flat.parameters, 0)
+            value = _mean(losses, weight)
         return Gradients(value, flat.weights, flat.biases)
 
     def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
@@ -213,8 +222,14 @@ class Network(Trainable):
             X = self._inputs(X)
             _, Z, A, _ = self._core.trace(X, None, core_loss(SquaredError()))
             return Trace([None, *Z], [X, *A])
-        X, Y, _ = self._samples(X, Y, None, loss_of(loss, self.activations[-1]))
-        J, Z, A, delta = self._core.trace(X, Y, core_loss(loss_of(loss, self.activations[-1])))
+        chosen = loss_of(loss, self.activations[-1])
+        X, Y, _ = self._samples(X, Y, None, chosen)
+        losses, slope = self._given_slope(X, Y, chosen)
+        if losses is None:
+            J, Z, A, delta = self._core.trace(X, Y, core_loss(chosen))
+        else:
+            J = _mean(losses, None)
+            _, Z, A, delta = self._core.trace(X, slope, core_loss(Given()))
         gradients = self.gradients(X, Y, loss)
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
         return Trace([None, *Z], [X, *A], J, [None, *delta], dW, db)
@@ -224,9 +239,28 @@ class Network(Trainable):
     ) -> tuple[Array, Array, Array | None]:
         return check_samples(self, X, Y, sample_weight, loss, _core.find_nonfinite)
 
+    def _given_slope(self, X: Array, Y: Array, loss: Loss) -> tuple[Array | None, Array]:
+        """Return what a user's own loss gives: losses, and derivatives as the core takes them; None, Y for others."""
+        if not isinstance(loss, CustomLoss):
+            return None, Y
+        Y_hat = self._core.predict(X, 0)
+        losses, slope = loss.both(Y_hat, Y)
+        return losses, pulled_back(self.activations[-1], Y_hat, slope)
+
+    def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
+        slope = np.ascontiguousarray(pulled_back(self.activations[-1], Y_hat, slope))
+        delta = self._core.trace(np.ascontiguousarray(X), slope, core_loss(Given()))[3]
+        first: Array = delta[0] * self.dtype.type(len(X))
+        return first
+
     def _can_read(self, X: object, Y: object) -> bool:
         return self._core.can_read(X, Y)
 
     def _inputs(self, X: npt.ArrayLike) -> Array:
         n_in = self._sizes[0]
         return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)", _core.find_nonfinite)
+
+
+def _mean(losses: Array, weight: Array | None) -> float:
+    """Return the mean of the samples' losses, with weights whose mean is 1."""
+    return float((losses if weight is None else losses * weight).mean(dtype=np.float64))

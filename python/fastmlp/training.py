@@ -15,7 +15,8 @@ from ._core import Rule
 from .reference import checks
 from .reference.arrays import Array
 from .reference.layers import Layers
-from .reference.losses import Loss, LossSpec
+from .reference.loss_choice import LossSpec
+from .reference.losses import Loss
 from .reference.optimizers import RULES, Optimizer
 from .reference.results import History
 from .reference.specs import parameters

@@ -367,6 +367,13 @@ def output_activation_of(spec: object) -> Activation | Link:
     return made
 
 
+def pulled_back(output_activation: str, Y_hat: Array, slope: Array) -> Array:
+    """Return derivatives by the net inputs of the last layer where its activation looks at whole rows, for derivatives
+    by the outputs; these as they are for the other activations."""
+    output = output_activation_of(output_activation)
+    return output.pull_back(Y_hat, slope) if isinstance(output, Link) else slope
+
+
 def activation_names(hidden: str | Sequence[str], output: str, sizes: Sequence[int]) -> tuple[str, ...]:
     """Return the spec of each layer's activation, the output's last, for layers of such sizes."""
     n_hidden = len(sizes) - 2

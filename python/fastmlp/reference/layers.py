@@ -14,6 +14,11 @@ from . import checks, files
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
+from .loss_choice import LossSpec
+from .results import Gradients
+
+# Rows whose derivatives by the inputs are computed together.
+ROWS_AT_A_TIME = 1024
 
 Self = TypeVar("Self", bound="Layers")
 
@@ -162,6 +167,34 @@ class Layers:
         """float32 or float64."""
         return self._parameters.dtype
 
+    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
+        raise NotImplementedError
+
+    def loss(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        loss: LossSpec = "squared_error",
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        raise NotImplementedError
+
+    def gradients(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        loss: LossSpec = "squared_error",
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Gradients:
+        raise NotImplementedError
+
+    def _inputs(self, X: npt.ArrayLike) -> Array:
+        raise NotImplementedError
+
+    def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
+        """Return delta[1] of each row by itself, for derivatives ``slope`` of something by the outputs."""
+        raise NotImplementedError
+
     def _can_read(self, X: object, Y: object) -> bool:
         """Return whether X and Y are known to be right as they are; what is not goes through every check."""
         return False
@@ -190,6 +223,65 @@ class Layers:
         (2, 3, 1)
         """
         files.save(self, path)
+
+    def input_gradients(self, X: npt.ArrayLike) -> Array:
+        """Return the derivatives of every output with respect to every input: how each row's outputs would change.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_in)
+            Inputs.
+
+        Returns
+        -------
+        ndarray, shape (n, n_out, n_in)
+            dY_hat[i, j] / dX[i, k], in the network's dtype.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`fastmlp.Network.predict`.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> net = fastmlp.Network.from_parameters([[[2.0], [-1.0]]], activation="linear")
+        >>> net.input_gradients([[1.0, 1.0]])
+        array([[[ 2., -1.]]])
+        """
+        X = self._inputs(X)
+        n_in, n_out = self._sizes[0], self._sizes[-1]
+        gradients = np.empty((len(X), n_out, n_in), self.dtype)
+        for start in range(0, len(X), ROWS_AT_A_TIME):
+            rows = slice(start, start + ROWS_AT_A_TIME)
+            Y_hat = self.predict(X[rows])
+            for j in range(n_out):
+                slope = np.zeros_like(Y_hat)
+                slope[:, j] = 1
+                gradients[rows, j] = self._first_delta(X[rows], Y_hat, slope) @ self._weights[0].T
+        return gradients
+
+    def as_dtype(self: Self, dtype: npt.DTypeLike) -> Self:
+        """Return a copy of the network that computes in another precision.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+            The precision.
+
+        Returns
+        -------
+        Network
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> fastmlp.Network([2, 1]).as_dtype("float64")
+        Network([2, 1], output_activation='linear', dtype='float64')
+        """
+        other = type(self).__new__(type(self))
+        other.__setstate__({**self.__getstate__(), "parameters": self._parameters.astype(checks.dtype(dtype))})
+        return other
 
     def copy(self: Self) -> Self:
         """Return an independent network with the same layers and parameters."""

@@ -25,7 +25,8 @@ from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
 from .batches import batches
 from .layers import Layers
-from .losses import Loss, LossSpec, loss_of
+from .loss_choice import LossSpec, loss_of
+from .losses import Given, Loss
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
 from .training import Monitor, check_samples, check_task
@@ -157,6 +158,11 @@ class Network(Layers):
         *hidden, output = self.activations
         s = [None, *map(activation_of, hidden), output_activation_of(output)]
         return [None, *self.weights], [None, *self.biases], s
+
+    def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
+        step: Any = self.backward(self.forward(X), slope, Given())
+        first: Array = step.delta[1] * self.dtype.type(len(X))
+        return first
 
     def _mean_loss(self, X: Array, Y: Array, loss: Loss) -> float:
         step: Any = self.backward(self.forward(X), Y, loss)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from . import checks
 from .arrays import Array
 from .layers import Layers
-from .losses import Loss, LossSpec, loss_of
+from .loss_choice import LossSpec, loss_of
+from .losses import Loss
 from .optimizers import Adam, Optimizer
 from .results import History
 
