@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "penalties.h"
 #include "single.h"
 #include "transpose.h"
 
@@ -38,6 +39,10 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<U...>) {
       column_pass<T>,
       single_steps<T>,
       {update<U, T>...},
+      penalize<T>,
+      clip<T>,
+      scale<T>,
+      limit_columns<T>,
       transpose<T>,
       lay_in_panels<T>,
       find_nonfinite<T>,

@@ -10,6 +10,22 @@ from . import reference
 from ._core import __version__
 from .files import load
 from .network import Network
-from .reference.optimizers import SGD, Adam
+from .reference import schedules
+from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 
-__all__ = ["SGD", "Adam", "Network", "__version__", "load", "reference"]
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Network",
+    "Optimizer",
+    "RMSprop",
+    "Rprop",
+    "__version__",
+    "load",
+    "reference",
+    "schedules",
+]
