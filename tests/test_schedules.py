@@ -188,7 +188,7 @@ def test_a_plateau_is_judged_by_the_validation_loss(backend: Any) -> None:
 
 def test_a_better_loss_ends_the_wait() -> None:
     schedule = ReduceOnPlateau(0.5, patience=2)
-    for epoch, loss in enumerate([3, 4, 2, 4, math.nan, 1.0], start=1):
+    for epoch, loss in enumerate([math.nan, 3, 4, 2, 4, math.nan, 1.0], start=1):
         schedule.end_epoch(epoch, loss)
     assert schedule.state() == {"current": 0.5, "best": 1.0, "waited": 0}
 

@@ -185,7 +185,7 @@ struct Rprop {
   static constexpr const char* slots[] = {"gradient", "size"};
   static constexpr bool compares_losses = true;
   static inline void constants(const double* h, const Moment& moment, double* c) {
-    c[0] = moment.t == 1 ? h[0] : 0;  // sizes are 0 before the first step
+    c[0] = moment.t == 1 ? h[0] : 0;  // the first size; later it is in the slot
     c[1] = h[1];
     c[2] = h[2];
     c[3] = h[3];
@@ -194,7 +194,7 @@ struct Rprop {
   }
   template <class V, class T>
   static void update(V& w, V g, V* slot, const T* c) {
-    const V before = sign(slot[0]), agreement = before * sign(g), size = slot[1] + c[0];
+    const V before = sign(slot[0]), agreement = before * sign(g), size = c[0] > 0 ? V{} + c[0] : slot[1];
     const V larger = c[2] * size, smaller = c[1] * size;
     w += agreement < 0 ? c[5] * before * size : V{};
     slot[1] = agreement > 0 ? (larger < c[4] ? larger : V{} + c[4]) : size;

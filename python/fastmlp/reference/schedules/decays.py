@@ -175,7 +175,7 @@ class ReduceOnPlateau(Schedule):
         return True
 
     def end_epoch(self, epoch: int, loss: float) -> None:
-        if self.best is None or loss < self.best - self.min_delta:
+        if math.isfinite(loss) and (self.best is None or loss < self.best - self.min_delta):
             self.best, self.waited = loss, 0
             return
         self.waited += 1
