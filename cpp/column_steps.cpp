@@ -160,7 +160,7 @@ class ColumnSteps : public BatchSteps<T> {
       for (int64_t i = 0; i < n_parameters_; i++) sum[i] += g[i];
     }
     const Penalties& penalties = task_.penalties;
-    if (penalties.of_gradient())
+    if (run_.penalizes)
       for_each_layer([&](const Layer& layer, T* W, int64_t n_weights, int64_t n) {
         penalize(k_, penalties, W, sum + layer.start, n_weights, n);
       });
@@ -170,7 +170,7 @@ class ColumnSteps : public BatchSteps<T> {
         decay(k_, penalties, update.left, W, n_weights, n);
       });
     k_.update[task_.rule](run_.parameters, sum, task_.slots, update.constants, update.scale, n_parameters_);
-    if (penalties.max_norm > 0)
+    if (run_.penalizes && penalties.max_norm > 0)
       for_each_layer([&](const Layer& layer, T* W, int64_t, int64_t) {
         k_.limit_columns(W, layer.n_in, layer.n_out, layer.n_out, penalties.max_norm);
       });

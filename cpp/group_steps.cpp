@@ -104,7 +104,7 @@ class GroupSteps : public BatchSteps<T> {
                 [&](int64_t i, int thread) { body(packed_.items()[size_t(i)], thread); });
     };
     const Penalties& penalties = task_.penalties;
-    const bool penalizes = penalties.of_gradient(), first = penalties.need_norm();
+    const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
     const auto complete = [&](const Item& item) {
       add_groups(item, groups);
       if (penalizes) packed_.penalize(item, gradient(0) + item.offset);
@@ -115,7 +115,7 @@ class GroupSteps : public BatchSteps<T> {
       if (!first) complete(item);
       packed_.update(item, gradient(0) + item.offset, update, thread);
     });
-    if (penalties.max_norm > 0)
+    if (!packed_.panels().empty())
       team_.run(threads, int64_t(packed_.panels().size()),
                 [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }

@@ -85,7 +85,7 @@ class RowSteps : public BatchSteps<T> {
   // computed part by part, each used up while it is in the cache.
   void update(int threads, int64_t rows, double loss) {
     const Penalties& penalties = task_.penalties;
-    const bool penalizes = penalties.of_gradient(), first = penalties.need_norm();
+    const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
     if (penalizes && first)
       for_each_item(threads, [&](const Item& item, int) { packed_.penalize(item, gradient_.data() + item.offset); });
     const Update<T> update = make_update(run_, gradient_.data(), packed_.size(), loss);
@@ -95,7 +95,7 @@ class RowSteps : public BatchSteps<T> {
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });
-    if (penalties.max_norm > 0)
+    if (!packed_.panels().empty())
       team_.run(threads, int64_t(packed_.panels().size()),
                 [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }

@@ -24,6 +24,7 @@ struct Run {
   const Report& report;
   Watch watch{};
   std::atomic<bool> stopped{false};
+  const bool penalizes = task.penalties.any();  // reports may change numbers, but turn nothing on
 
   // Threads to start, where a step could use `useful`, and would have them exchange so many bytes.
   int choose_threads(double useful, double exchanged) const {

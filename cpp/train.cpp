@@ -40,7 +40,7 @@ int slots_of(int rule, List<U...>) {
 
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
-  const bool extras = run.task.penalties.any() || compares_losses(run.task.rule, Optimizers{});
+  const bool extras = run.penalizes || compares_losses(run.task.rule, Optimizers{});
   switch (kind_of_steps<T>(run.net, run.task.batch_size, extras)) {
     case Kind::single:
       return make_single_steps(run);
@@ -96,26 +96,31 @@ int slots_of(int rule) { return slots_of(rule, Optimizers{}); }
 
 size_t n_hyperparameters(int rule) { return n_hyperparameters(rule, Optimizers{}); }
 
+namespace {
+
+template <class T>
+void add_penalties(const Run<T>& run, const T* gradient, int64_t n, Update<T>& update) {
+  const Task<T>& task = run.task;
+  const Penalties& p = task.penalties;
+  const double learning_rate = task.hyperparameters[0] * (task.factors ? task.factors[run.progress.steps] : 1);
+  update.left = 1 - T(learning_rate * p.weight_decay);
+  if (!p.need_norm()) return;
+  const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
+  if (p.clip_norm > 0)
+    update.scale = norm > p.clip_norm ? T(p.clip_norm / norm) : T(1);
+  else  // a gradient so small that dividing by its norm overflows counts as none
+    update.scale = norm > 1 / double(std::numeric_limits<T>::max()) ? T(1 / norm) : T(0);
+}
+
+}  // namespace
+
 template <class T>
 Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n, double loss) {
-  const Task<T>& task = run.task;
-  const int64_t i = run.progress.steps;
   Update<T> update;
-  constants_of(task, i, loss > run.progress.last_loss, update.constants);
+  constants_of(run.task, run.progress.steps, loss > run.progress.last_loss, update.constants);
   run.progress.last_loss = loss;
   update.scale = update.left = 1;
-  const Penalties& p = task.penalties;
-  if (p.weight_decay > 0) {
-    const double learning_rate = task.hyperparameters[0] * (task.factors ? task.factors[i] : 1);
-    update.left = 1 - T(learning_rate * p.weight_decay);
-  }
-  if (p.need_norm()) {
-    const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
-    if (p.clip_norm > 0)
-      update.scale = norm > p.clip_norm ? T(p.clip_norm / norm) : T(1);
-    else  // a gradient so small that dividing by its norm overflows counts as none
-      update.scale = norm > 1 / double(std::numeric_limits<T>::max()) ? T(1 / norm) : T(0);
-  }
+  if (run.penalizes) add_penalties(run, gradient, n, update);
   return update;
 }
 
