@@ -73,7 +73,7 @@ void export_network(py::module_& m, const char* name) {
           py::call_guard<py::gil_scoped_release>())
       .def("predict", &N::predict, X, py::arg("n_threads"))
       .def("can_read", &N::can_read, py::arg("X"), py::arg("Y"))
-      .def("kind_of_steps", &N::kind_of_steps, py::arg("batch_size"), py::arg("normalize"))
+      .def("kind_of_steps", &N::kind_of_steps, py::arg("batch_size"), py::arg("extras"))
       .def("claim", &N::claim)
       .def("release", &N::release)
       .def("loss", &N::loss, X, Y, weight, py::arg("loss"), py::arg("n_threads"))
@@ -82,8 +82,8 @@ void export_network(py::module_& m, const char* name) {
       .def("trace", &N::trace, X, Y, py::arg("loss"))
       .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
            py::arg("epochs"), py::arg("batch_size"), py::arg("random"), py::arg("loss"), py::arg("rule"),
-           py::arg("steps"), py::arg("n_threads"), py::arg("report_every_epoch"), py::arg("progress"),
-           py::arg("report"));
+           py::arg("factors").noconvert(), py::arg("steps"), py::arg("n_threads"), py::arg("report_every_epoch"),
+           py::arg("progress"), py::arg("report"));
   export_plain_methods<N>(network);
   m.def(
       "find_nonfinite",
@@ -137,14 +137,18 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of fastmlp.";
   m.attr("__version__") = FASTMLP_VERSION;
   py::class_<PyProgress>(m, "Progress")
-      .def(py::init<>())
+      .def(py::init<std::optional<double>>(), py::arg("last_loss"))
+      .def_property_readonly("last_loss",
+                             [](const PyProgress& p) {
+                               const double loss = p.progress.last_loss;
+                               return loss == loss ? std::optional<double>(loss) : std::nullopt;
+                             })
       .def_property_readonly("steps", [](const PyProgress& p) { return p.progress.steps; })
       .def("take", &PyProgress::take);
   py::class_<PyRule>(m, "Rule", py::is_final())
-      .def(py::init<const py::object&, const std::vector<py::str>&, const std::string&, bool, std::vector<double>,
-                    const py::list&, const py::dtype&>(),
-           py::arg("optimizer"), py::arg("attributes"), py::arg("name"), py::arg("normalize"),
-           py::arg("hyperparameters"), py::arg("slots"), py::arg("dtype"));
+      .def(py::init<const py::object&, const std::string&, const std::vector<double>&, const py::list&,
+                    const py::dtype&>(),
+           py::arg("optimizer"), py::arg("name"), py::arg("numbers"), py::arg("slots"), py::arg("dtype"));
   py::class_<PyLoss>(m, "Loss", py::is_final())
       .def(py::init<const std::string&, const std::vector<double>&>(), py::arg("name"), py::arg("parameters"));
   export_network<float>(m, "NetworkFloat32");

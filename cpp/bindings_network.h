@@ -106,9 +106,9 @@ class PyNetwork {
   }
 
   // What trains with batches of so many rows: single, columns, groups or rows.
-  std::string kind_of_steps(int64_t batch_size, bool normalize) const {
+  std::string kind_of_steps(int64_t batch_size, bool extras) const {
     static constexpr const char* names[] = {"single", "columns", "groups", "rows"};
-    return names[int(fastmlp::kind_of_steps<T>(net_, batch_size, normalize))];
+    return names[int(fastmlp::kind_of_steps<T>(net_, batch_size, extras))];
   }
 
   // One run at a time: false where another one is under way.
@@ -117,8 +117,9 @@ class PyNetwork {
 
   void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
              const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size,
-             const std::optional<py::capsule>& random, const PyLoss& loss, const PyRule& rule, int64_t steps,
-             int n_threads, bool report_every_epoch, PyProgress& progress, const std::optional<py::function>& report) {
+             const std::optional<py::capsule>& random, const PyLoss& loss, const PyRule& rule,
+             const std::optional<Array<double>>& factors, int64_t steps, int n_threads, bool report_every_epoch,
+             PyProgress& progress, const std::optional<py::function>& report) {
     Task<T> task{};
     task.samples = samples(X, Y, weight, loss.spec);
     if (X_validation && Y_validation) task.validation = samples(*X_validation, *Y_validation, std::nullopt, loss.spec);
@@ -129,8 +130,13 @@ class PyNetwork {
     task.loss = loss.spec;
     Kept kept;
     require(take_rule(rule, task, kept), "a slot does not fit the network");
-    std::vector<double> hyperparameters = rule.hyperparameters;  // which callbacks may change while the run lasts
-    task.hyperparameters = hyperparameters.data();
+    Numbers numbers = rule.numbers;  // which callbacks may change while the run lasts
+    task.hyperparameters = numbers.hyperparameters.data();
+    if (factors) {
+      const int64_t n_batches = (task.samples.n + batch_size - 1) / batch_size;
+      require(factors->ndim() == 1 && factors->shape(0) == epochs * n_batches, "one factor per step");
+      task.factors = factors->data();
+    }
     task.steps = steps;
     task.n_threads = n_threads;
     task.report_every_epoch = report_every_epoch;
@@ -143,9 +149,10 @@ class PyNetwork {
           if (!report) return true;
           const py::object next = (*report)();
           if (next.is_none()) return false;
-          auto values = py::cast<std::vector<double>>(next);
-          require(values.size() == hyperparameters.size(), "the rule has other hyperparameters");
-          if (whole) std::copy(values.begin(), values.end(), hyperparameters.begin());
+          if (!whole) return true;
+          const Numbers changed = numbers_of(rule.id, py::cast<std::vector<double>>(next));
+          std::copy(changed.hyperparameters.begin(), changed.hyperparameters.end(), numbers.hyperparameters.begin());
+          task.penalties = changed.penalties;
           return true;
         });
       });
@@ -182,7 +189,9 @@ class PyNetwork {
       py::gil_scoped_release release;
       train();
     }
-    optimizer.attr(steps_name()) = py::int_(task.steps + progress.steps);
+    // Past the optimizer's own __setattr__, which would have it checked again.
+    const py::int_ steps(task.steps + progress.steps);
+    if (PyObject_GenericSetAttr(optimizer.ptr(), steps_name(), steps.ptr()) != 0) throw py::error_already_set();
     interrupts.raise();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     return py::make_tuple(std::move(progress.loss), seconds.count());
@@ -322,8 +331,8 @@ class PyNetwork {
   // False where a slot does not fit the network.
   bool take_rule(const PyRule& rule, Task<T>& task, Kept& kept) const {
     task.rule = rule.id;
-    task.normalize = rule.normalize;
-    task.hyperparameters = rule.hyperparameters.data();
+    task.penalties = rule.numbers.penalties;
+    task.hyperparameters = rule.numbers.hyperparameters.data();
     for (size_t i = 0; i < rule.n_slots; i++) {
       if (!fits(rule.slots[i].ptr())) return false;
       task.slots[i] = reinterpret_cast<T*>(py::detail::array_proxy(rule.slots[i].ptr())->data);

@@ -132,33 +132,37 @@ struct PyLoss {
   }
 };
 
-// An optimizer as it was when Python checked it: its rule, and all that this followed from.
+// The numbers of an optimizer: its rule's hyperparameters, and what surrounds the rule.
+struct Numbers {
+  std::vector<double> hyperparameters;
+  Penalties penalties;
+};
+
+inline Numbers numbers_of(int rule, const std::vector<double>& v) {
+  const size_t n = n_hyperparameters(rule);
+  require(v.size() == n + Penalties::size, "the rule has other hyperparameters");
+  const double* p = v.data() + n;
+  return {{v.begin(), v.begin() + std::ptrdiff_t(n)}, {p[0], p[1], p[2], p[3] != 0, p[4], p[5], p[6], p[7] != 0}};
+}
+
+// An optimizer as it was when Python checked it; it says so as long as none of its attributes is set.
 class PyRule {
  public:
-  PyRule(const py::object& optimizer, const std::vector<py::str>& attributes, const std::string& name, bool normalize,
-         std::vector<double> hyperparameters, const py::list& slots, const py::dtype& dtype)
+  PyRule(const py::object& optimizer, const std::string& name, const std::vector<double>& numbers,
+         const py::list& slots, const py::dtype& dtype)
       : id(id_of(name, Optimizers{})),
         n_slots(size_t(slots_of(id))),
-        normalize(normalize),
-        hyperparameters(std::move(hyperparameters)),
+        numbers(numbers_of(id, numbers)),
         slots(py::cast<std::vector<py::object>>(slots)),
         dtype(dtype),
         type_(py::type::of(optimizer)),
         list_(slots) {
-    require(this->hyperparameters.size() == n_hyperparameters(Optimizers{}), "the rule has other hyperparameters");
     require(this->slots.size() >= n_slots, "the rule needs more slots");
-    for (const py::str& attribute : attributes) {
-      py::str interned = attribute;
-      PyUnicode_InternInPlace(&interned.ptr());
-      attributes_.emplace_back(interned, optimizer.attr(interned));
-    }
   }
 
-  // Whether the optimizer still has that type, and its attributes and slots are the same objects.
+  // Whether the optimizer still has that type, and its slots are the same objects.
   bool describes(const py::handle& optimizer) const {
     if (py::type::handle_of(optimizer).ptr() != type_.ptr()) return false;
-    for (const auto& [name, value] : attributes_)
-      if (optimizer.attr(name).ptr() != value.ptr()) return false;
     if (list_.size() != slots.size()) return false;
     for (size_t i = 0; i < slots.size(); i++)
       if (PyList_GET_ITEM(list_.ptr(), Py_ssize_t(i)) != slots[i].ptr()) return false;
@@ -167,21 +171,13 @@ class PyRule {
 
   const int id;
   const size_t n_slots;
-  const bool normalize;
-  const std::vector<double> hyperparameters;
+  const Numbers numbers;
   const std::vector<py::object> slots;
   const py::dtype dtype;  // of the parameters
 
  private:
-  template <class... U>
-  size_t n_hyperparameters(List<U...>) const {
-    static constexpr size_t all[] = {std::size(U::hyperparameters)...};
-    return all[id];
-  }
-
   const py::object type_;
   const py::list list_;  // the optimizer's own, which others may change
-  std::vector<std::pair<py::str, py::object>> attributes_;
 };
 
 // The C++ object inside a Python one of this very type: pybind11's own way there searches its tables.
@@ -211,6 +207,10 @@ PyObject* call_plainly(const Call& call) {
 
 // The new epochs of a run, as Python takes them.
 struct PyProgress {
+  explicit PyProgress(std::optional<double> last_loss) {
+    if (last_loss) progress.last_loss = *last_loss;
+  }
+
   Progress progress;
   size_t taken = 0;
 

@@ -68,10 +68,10 @@ class ColumnSteps : public BatchSteps<T> {
       }
       losses_[size_t(group)] = sum;
     });
-    if (run_.stopped) return 0;
-    update(groups);
     double sum = 0;
     for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
+    if (run_.stopped) return sum;
+    update(groups, sum / double(n));
     run_.progress.steps++;
     run_.work_done(double(n_parameters_));
     return sum;
@@ -158,14 +158,34 @@ class ColumnSteps : public BatchSteps<T> {
     }
   }
 
-  void update(int64_t groups) {
+  void update(int64_t groups, double loss) {
     T* sum = gradients_.data();
     for (int64_t group = 1; group < groups; group++) {
       const T* g = sum + group * gradient_stride();
       for (int64_t i = 0; i < n_parameters_; i++) sum[i] += g[i];
     }
-    const Update<T> update = make_update(run_, sum, n_parameters_);
+    const Penalties& penalties = task_.penalties;
+    if (run_.penalizes)
+      for_each_layer([&](const Layer& layer, T* W, int64_t n_weights, int64_t n) {
+        penalize(k_, penalties, W, sum + layer.start, n_weights, n);
+      });
+    const Update<T> update = make_update(run_, sum, n_parameters_, loss);
+    if (update.left != 1)
+      for_each_layer([&](const Layer&, T* W, int64_t n_weights, int64_t n) {
+        decay(k_, penalties, update.left, W, n_weights, n);
+      });
     k_.update[task_.rule](run_.parameters, sum, task_.slots, update.constants, update.scale, n_parameters_);
+    if (run_.penalizes && penalties.max_norm > 0)
+      for_each_layer([&](const Layer& layer, T* W, int64_t, int64_t) {
+        k_.limit_columns(W, layer.n_in, layer.n_out, layer.n_out, penalties.max_norm);
+      });
+  }
+
+  // body(layer, its parameters, the number of its weights, which come first, and of all).
+  template <class Body>
+  void for_each_layer(const Body& body) {
+    for (const Layer& layer : net_.layers)
+      body(layer, run_.parameters + layer.start, layer.n_in * layer.n_out, layer.rows * layer.n_out);
   }
 
   using BatchSteps<T>::run_;

@@ -57,12 +57,12 @@ class GroupSteps : public BatchSteps<T> {
       losses_[size_t(group)] =
           pass(order, start + first, end - first, T(1.0 / double(n)), adds && group > 0, dW, thread);
     });
-    if (run_.stopped) return 0;
-    update(threads, adds ? 1 : groups);
-    run_.progress.steps++;
-    run_.work_done(double(packed_.size()));
     double sum = 0;
     for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
+    if (run_.stopped) return sum;
+    update(threads, adds ? 1 : groups, sum / double(n));
+    run_.progress.steps++;
+    run_.work_done(double(packed_.size()));
     return sum;
   }
 
@@ -98,17 +98,26 @@ class GroupSteps : public BatchSteps<T> {
     }
   }
 
-  void update(int threads, int64_t groups) {
+  void update(int threads, int64_t groups, double loss) {
     const auto for_each_item = [&](const auto& body) {
       team_.run(threads, int64_t(packed_.items().size()),
                 [&](int64_t i, int thread) { body(packed_.items()[size_t(i)], thread); });
     };
-    if (task_.normalize) for_each_item([&](const Item& item, int) { add_groups(item, groups); });
-    const Update<T> update = make_update(run_, gradient(0), packed_.size());
+    const Penalties& penalties = task_.penalties;
+    const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
+    const auto complete = [&](const Item& item) {
+      add_groups(item, groups);
+      if (penalizes) packed_.penalize(item, gradient(0) + item.offset);
+    };
+    if (first) for_each_item([&](const Item& item, int) { complete(item); });
+    const Update<T> update = make_update(run_, gradient(0), packed_.size(), loss);
     for_each_item([&](const Item& item, int thread) {
-      if (!task_.normalize) add_groups(item, groups);
+      if (!first) complete(item);
       packed_.update(item, gradient(0) + item.offset, update, thread);
     });
+    if (!packed_.panels().empty())
+      team_.run(threads, int64_t(packed_.panels().size()),
+                [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }
 
   using BatchSteps<T>::run_;

@@ -19,6 +19,7 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, i
     W_.push_back(packing_.layer(parameters_.data(), l));
     WT_.push_back(packing_.transposed(parameters_.data(), transposed_.data(), l));
   }
+  if (run.task.penalties.max_norm > 0) panels_ = packing_.parts();
   for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
   for (int i = 0; i < n_slots_; i++) {
     const int64_t n = copies_slots() ? size() : n_threads * largest_item_;
@@ -40,6 +41,33 @@ void Packed<T>::write(const Item& item) const {
     packing_.unpack(item, slots_[i].data() + item.offset, run_.task.slots[i]);
 }
 
+// Of the parameters of an item, which lie together, the biases are the last ones.
+template <class T>
+int64_t Packed<T>::weights_of(const Item& item) const {
+  const Layer& layer = run_.net.layers[item.l];
+  return layer.across() ? layer.n_in : std::clamp<int64_t>(layer.n_in - item.first, 0, item.rows) * item.width;
+}
+
+template <class T>
+int64_t Packed<T>::parameters_of(const Item& item) const {
+  const Layer& layer = run_.net.layers[item.l];
+  return layer.across() ? layer.rows : item.rows * item.width;
+}
+
+template <class T>
+void Packed<T>::penalize(const Item& item, T* dW) const {
+  fastmlp::penalize(k_, run_.task.penalties, parameters_.data() + item.offset, dW, weights_of(item),
+                    parameters_of(item));
+}
+
+template <class T>
+void Packed<T>::limit_norms(const Item& panel) {
+  const Layer& layer = run_.net.layers[panel.l];
+  k_.limit_columns(parameters_.data() + panel.offset, layer.n_in, layer.across() ? 1 : panel.width,
+                   layer.across() ? 1 : panel.width, run_.task.penalties.max_norm);
+  packing_.transpose(panel, parameters_.data(), transposed_.data());
+}
+
 template <class T>
 void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, int thread) {
   T* slot[max_slots] = {};
@@ -47,8 +75,9 @@ void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, i
     slot[i] = slots_[i].data() + (copies_slots() ? item.offset : thread * largest_item_);
     if (!copies_slots()) packing_.pack(item, run_.task.slots[i], slot[i]);
   }
-  k_.update[run_.task.rule](parameters_.data() + item.offset, dW, slot, update.constants, update.scale,
-                            item.rows * item.width);
+  T* W = parameters_.data() + item.offset;
+  if (update.left != 1) decay(k_, run_.task.penalties, update.left, W, weights_of(item), parameters_of(item));
+  k_.update[run_.task.rule](W, dW, slot, update.constants, update.scale, item.rows * item.width);
   for (int i = 0; i < n_slots_ && !copies_slots(); i++) packing_.unpack(item, slot[i], run_.task.slots[i]);
   packing_.transpose(item, parameters_.data(), transposed_.data());
 }

@@ -26,6 +26,11 @@ class Packed {
   void write(const Item& item) const;
   // Move the item's parameters along its gradient; each thread says which one it is.
   void update(const Item& item, const T* dW, const Update<T>& update, int thread);
+  // Penalise, and limit, an item's gradient.
+  void penalize(const Item& item, T* dW) const;
+  // The items whose neurons' weights lie in them as a whole, if their norms are limited; and limit them.
+  const std::vector<Item>& panels() const { return panels_; }
+  void limit_norms(const Item& panel);
 
  private:
   // Slots of no more bytes have a packed copy.
@@ -38,7 +43,10 @@ class Packed {
   Buffer<T> parameters_, transposed_;
   const int n_slots_;
   std::vector<Matrix<const T>> W_, WT_;
-  std::vector<Item> items_;
+  int64_t weights_of(const Item& item) const;
+  int64_t parameters_of(const Item& item) const;
+
+  std::vector<Item> items_, panels_;
   int64_t largest_item_ = 0;
   Buffer<T> slots_[max_slots];  // all of them, or an item's for each thread
 };

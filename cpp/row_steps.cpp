@@ -19,7 +19,7 @@ class RowSteps : public BatchSteps<T> {
         ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size), Workspace<T>::backward),
         passes_{net_, k_, ws_},
         team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
-        fused_(task_.batch_size <= ws_.rows && !task_.normalize && work(task_.batch_size) < longest_fused),
+        fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() && work(task_.batch_size) < longest_fused),
         packed_(run, k_, ws_.rows, team_.size()),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
 
@@ -39,7 +39,7 @@ class RowSteps : public BatchSteps<T> {
       for (int64_t i = 0; i < rows; i++) sum += ws_.losses[i];
     }
     if (run_.stopped) return sum;
-    update(threads, n);
+    update(threads, n, sum / double(n));
     run_.progress.steps++;
     run_.work_done(fused_ ? block_work / 3 : double(packed_.size()));
     return sum;
@@ -83,13 +83,21 @@ class RowSteps : public BatchSteps<T> {
 
   // Update the parameters and renew their transposes. A gradient that is complete in one go, and needs no norm, is
   // computed part by part, each used up while it is in the cache.
-  void update(int threads, int64_t rows) {
-    const Update<T> update = make_update(run_, gradient_.data(), packed_.size());
+  void update(int threads, int64_t rows, double loss) {
+    const Penalties& penalties = task_.penalties;
+    const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
+    if (penalizes && first)
+      for_each_item(threads, [&](const Item& item, int) { packed_.penalize(item, gradient_.data() + item.offset); });
+    const Update<T> update = make_update(run_, gradient_.data(), packed_.size(), loss);
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
       if (fused_) passes_.gradient(item, rows, false, dW);
+      if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });
+    if (!packed_.panels().empty())
+      team_.run(threads, int64_t(packed_.panels().size()),
+                [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }
 
   // Multiply-adds between two looks at the clock, 10 ms or so; and of the last part of a step, which nothing

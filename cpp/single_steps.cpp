@@ -116,14 +116,14 @@ class SingleSteps : public Steps<T> {
 
   // The rule's constants of the next n steps, or one set for all where they do not depend on the step.
   void prepare_constants(int64_t n) {
-    const int64_t t = task_.steps + run_.progress.steps + 1;
+    const int64_t first = run_.progress.steps;
     double next[max_constants] = {};
     constants_.assign(size_t(n * max_constants), 0);
-    constants_of(task_.rule, task_.hyperparameters, t, constants_.data());
-    constants_of(task_.rule, task_.hyperparameters, t + 1, next);
-    n_constants_ = std::equal(next, next + max_constants, constants_.data()) ? 1 : n;
+    constants_of(task_, first, false, constants_.data());
+    if (n > 1) constants_of(task_, first + 1, false, next);
+    n_constants_ = n > 1 && !task_.factors && std::equal(next, next + max_constants, constants_.data()) ? 1 : n;
     for (int64_t i = 1; i < n_constants_; i++)
-      constants_of(task_.rule, task_.hyperparameters, t + i, constants_.data() + i * max_constants);
+      constants_of(task_, first + i, false, constants_.data() + i * max_constants);
   }
 
   static constexpr double chunk_work = 1e6;    // multiply-adds between looks at the clock

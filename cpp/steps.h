@@ -24,6 +24,7 @@ struct Run {
   const Report& report;
   Watch watch{};
   std::atomic<bool> stopped{false};
+  const bool penalizes = task.penalties.any();  // reports may change numbers, but turn nothing on
 
   // Threads to start, where a step could use `useful`, and would have them exchange so many bytes.
   int choose_threads(double useful, double exchanged) const {
@@ -84,9 +85,9 @@ std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run);
 
 enum class Kind { single, columns, groups, rows };
 
-// What a run's steps are done by.
+// What a run's steps are done by; extras are penalties, limits or a rule that compares losses.
 template <class T>
-Kind kind_of_steps(const Network& net, int64_t batch_size, bool normalize);
+Kind kind_of_steps(const Network& net, int64_t batch_size, bool extras);
 
 // Whether samples as columns are the better layout.
 template <class T>
@@ -95,20 +96,31 @@ bool prefers_columns(const Network& net, int64_t batch_size);
 // Whether a batch of rows should be dealt into groups.
 bool prefers_groups(const Network& net, int64_t batch_size);
 
-// The update of one step: a rule with its constants, and the factor that normalises the gradient.
+// The update of one step: a rule with its constants, the factor that normalises or limits the gradient, and what is
+// left of the parameters that decay.
 template <class T>
 struct Update {
   double constants[max_constants];
-  T scale;
+  T scale, left;
 };
 
-// What the rule needs for step t, counted from 1 over all runs with these slots.
-void constants_of(int rule, const double* hyperparameters, int64_t t, double* constants);
-
+// What the rule needs for the run's step i, counted from 0.
 template <class T>
-Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n);
+void constants_of(const Task<T>& task, int64_t i, bool rose, double* constants);
 
-// Number of slots of a rule.
+// The update of the run's next step, whose batch has this mean loss and, where its norm is asked for, this gradient.
+template <class T>
+Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n, double loss);
+
+// Of n parameters that lie together, the first n_weights of them weights: the terms of the penalties, and the limit of
+// a single element.
+template <class T>
+void penalize(const Kernels<T>& k, const Penalties& penalties, const T* w, T* g, int64_t n_weights, int64_t n);
+template <class T>
+void decay(const Kernels<T>& k, const Penalties& penalties, T left, T* w, int64_t n_weights, int64_t n);
+
+// Number of slots, and of hyperparameters, of a rule.
 int slots_of(int rule);
+size_t n_hyperparameters(int rule);
 
 }  // namespace fastmlp

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "denormals.h"
@@ -12,10 +13,23 @@ namespace fastmlp {
 namespace {
 
 template <class... U>
-void constants_of(int rule, const double* h, int64_t t, double* c, List<U...>) {
-  using Constants = void (*)(const double*, int64_t, double*);
+void constants_of(int rule, const double* h, const Moment& moment, double* c, List<U...>) {
+  using Constants = void (*)(const double*, const Moment&, double*);
   constexpr Constants all[] = {U::constants...};
-  all[rule](h, t, c);
+  all[rule](h, moment, c);
+}
+
+template <class... U>
+bool compares_losses(int rule, List<U...>) {
+  constexpr bool all[] = {U::compares_losses...};
+  return all[rule];
+}
+
+template <class... U>
+size_t n_hyperparameters(int rule, List<U...>) {
+  static_assert(((std::size(U::hyperparameters) <= max_hyperparameters) && ...));
+  constexpr size_t all[] = {std::size(U::hyperparameters)...};
+  return all[rule];
 }
 
 template <class... U>
@@ -26,7 +40,8 @@ int slots_of(int rule, List<U...>) {
 
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
-  switch (kind_of_steps<T>(run.net, run.task.batch_size, run.task.normalize)) {
+  const bool extras = run.penalizes || compares_losses(run.task.rule, Optimizers{});
+  switch (kind_of_steps<T>(run.net, run.task.batch_size, extras)) {
     case Kind::single:
       return make_single_steps(run);
     case Kind::columns:
@@ -60,31 +75,64 @@ void end_epoch(Run<T>& run, Steps<T>& steps, double loss) {
 
 }  // namespace
 
-void constants_of(int rule, const double* hyperparameters, int64_t t, double* constants) {
-  constants_of(rule, hyperparameters, t, constants, Optimizers{});
+template <class T>
+void constants_of(const Task<T>& task, int64_t i, bool rose, double* constants) {
+  const Moment moment{task.steps + i + 1, rose};
+  if (!task.factors) return constants_of(task.rule, task.hyperparameters, moment, constants, Optimizers{});
+  double h[max_hyperparameters];
+  std::copy_n(task.hyperparameters, n_hyperparameters(task.rule), h);
+  h[0] *= task.factors[i];
+  constants_of(task.rule, h, moment, constants, Optimizers{});
 }
 
 template <class T>
-Kind kind_of_steps(const Network& net, int64_t batch_size, bool normalize) {
-  if (batch_size == 1 && !normalize) return Kind::single;
+Kind kind_of_steps(const Network& net, int64_t batch_size, bool extras) {
+  if (batch_size == 1 && !extras) return Kind::single;
   if (prefers_columns<T>(net, batch_size)) return Kind::columns;
   return prefers_groups(net, batch_size) ? Kind::groups : Kind::rows;
 }
 
 int slots_of(int rule) { return slots_of(rule, Optimizers{}); }
 
+size_t n_hyperparameters(int rule) { return n_hyperparameters(rule, Optimizers{}); }
+
+namespace {
+
 template <class T>
-Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n) {
-  Update<T> update;
-  const int64_t t = run.task.steps + run.progress.steps + 1;
-  constants_of(run.task.rule, run.task.hyperparameters, t, update.constants, Optimizers{});
-  update.scale = 1;
-  if (run.task.normalize) {
-    const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
-    // A gradient so small that dividing by its norm overflows counts as none.
+void add_penalties(const Run<T>& run, const T* gradient, int64_t n, Update<T>& update) {
+  const Task<T>& task = run.task;
+  const Penalties& p = task.penalties;
+  const double learning_rate = task.hyperparameters[0] * (task.factors ? task.factors[run.progress.steps] : 1);
+  update.left = 1 - T(learning_rate * p.weight_decay);
+  if (!p.need_norm()) return;
+  const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
+  if (p.clip_norm > 0)
+    update.scale = norm > p.clip_norm ? T(p.clip_norm / norm) : T(1);
+  else  // a gradient so small that dividing by its norm overflows counts as none
     update.scale = norm > 1 / double(std::numeric_limits<T>::max()) ? T(1 / norm) : T(0);
-  }
+}
+
+}  // namespace
+
+template <class T>
+Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n, double loss) {
+  Update<T> update;
+  constants_of(run.task, run.progress.steps, loss > run.progress.last_loss, update.constants);
+  run.progress.last_loss = loss;
+  update.scale = update.left = 1;
+  if (run.penalizes) add_penalties(run, gradient, n, update);
   return update;
+}
+
+template <class T>
+void penalize(const Kernels<T>& k, const Penalties& p, const T* w, T* g, int64_t n_weights, int64_t n) {
+  if (p.l1 > 0 || p.l2 > 0) k.penalize(w, g, T(p.l1), T(p.l2), p.decay_biases ? n : n_weights);
+  if (p.clip_value > 0) k.clip(g, T(p.clip_value), n);
+}
+
+template <class T>
+void decay(const Kernels<T>& k, const Penalties& p, T left, T* w, int64_t n_weights, int64_t n) {
+  if (p.weight_decay > 0) k.scale(w, left, p.decay_biases ? n : n_weights);
 }
 
 template <class T>
@@ -113,8 +161,14 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
 
 template Kind kind_of_steps<float>(const Network&, int64_t, bool);
 template Kind kind_of_steps<double>(const Network&, int64_t, bool);
-template Update<float> make_update(const Run<float>&, const float*, int64_t);
-template Update<double> make_update(const Run<double>&, const double*, int64_t);
+template Update<float> make_update(const Run<float>&, const float*, int64_t, double);
+template Update<double> make_update(const Run<double>&, const double*, int64_t, double);
+template void constants_of(const Task<float>&, int64_t, bool, double*);
+template void constants_of(const Task<double>&, int64_t, bool, double*);
+template void penalize(const Kernels<float>&, const Penalties&, const float*, float*, int64_t, int64_t);
+template void penalize(const Kernels<double>&, const Penalties&, const double*, double*, int64_t, int64_t);
+template void decay(const Kernels<float>&, const Penalties&, float, float*, int64_t, int64_t);
+template void decay(const Kernels<double>&, const Penalties&, double, double*, int64_t, int64_t);
 template void train(const Network&, float*, const Task<float>&, Progress&, const Report&);
 template void train(const Network&, double*, const Task<double>&, Progress&, const Report&);
 

@@ -3,12 +3,29 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "network.h"
 #include "random.h"
 
 namespace fastmlp {
+
+// What surrounds a rule's update, in this order: the gradient gets the terms l2 * w + l1 * sign(w); its elements, or
+// its norm, are limited, or it is divided by its norm; the parameters lose weight_decay, times the learning rate, of
+// themselves; the rule has its turn; and the norms of the weights into each neuron are limited. 0 is none. Biases are
+// not penalised, unless decay_biases says so, and do not count among the weights into a neuron.
+struct Penalties {
+  double l1, l2, weight_decay;
+  bool decay_biases;
+  double clip_value, clip_norm, max_norm;
+  bool normalize;
+
+  static constexpr size_t size = 8;
+  bool of_gradient() const { return l1 > 0 || l2 > 0 || clip_value > 0; }
+  bool need_norm() const { return normalize || clip_norm > 0; }
+  bool any() const { return of_gradient() || need_norm() || weight_decay > 0 || max_norm > 0; }
+};
 
 template <class T>
 struct Task {
@@ -18,10 +35,11 @@ struct Task {
   BitGenerator* random;  // null: rows are taken in their order
   LossOf loss;
   int rule;
-  bool normalize;  // divide the gradient by its norm
+  Penalties penalties;
   T* slots[max_slots];
   const double* hyperparameters;
-  int64_t steps;  // done before
+  const double* factors;  // of the learning rate, for each step of the run; null: 1
+  int64_t steps;          // done before
   int n_threads;
   bool report_every_epoch;
 };
@@ -29,7 +47,8 @@ struct Task {
 // How far a run has come; grows from report to report.
 struct Progress {
   int64_t steps = 0;
-  std::vector<double> loss, validation_loss;  // of each epoch done
+  double last_loss = std::numeric_limits<double>::quiet_NaN();  // of the last batch, for rules that compare losses
+  std::vector<double> loss, validation_loss;                    // of each epoch done
 };
 
 // Called on the caller's thread, at each epoch's end if asked for and every 10 ms or so otherwise; false ends

@@ -52,7 +52,7 @@ def train_plainly(net: fastmlp.Network, data: Data, optimizer: object, **changed
     return net._core.train_if_plain(*data, *(arguments | changed).values())
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if not rule.FULL_BATCH])
 def test_they_have_the_bits_of_checked_calls(simd: str, rule: str, data: Data) -> None:
     ends = []
     for plain in (False, True):
@@ -73,6 +73,14 @@ def test_they_have_the_bits_of_checked_calls(simd: str, rule: str, data: Data) -
         slots = [slot.tobytes() for slot in optimizer.slots]
         ends.append((losses, net.parameters.tobytes(), slots, optimizer.steps))
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("optimizer", [fastmlp.Rprop(), fastmlp.SGD(schedule=fastmlp.schedules.Constant())])
+def test_rules_that_compare_losses_and_schedules_have_no_plain_path(optimizer: Any, data: Data) -> None:
+    net = make_network(data[0].dtype)
+    net.train(*data, epochs=1, optimizer=optimizer)
+    assert train_plainly(net, data, optimizer, batch_size=None) is None
+    optimizer.reset()
 
 
 def test_the_first_call_with_an_optimizer_checks_it(data: Data) -> None:
@@ -142,6 +150,8 @@ def test_so_is_data_that_cannot_be_read_where_it_lies(what: str, data: Data) -> 
 CHANGES: dict[str, Callable[[Any], None]] = {
     "learning_rate": lambda optimizer: setattr(optimizer, "learning_rate", 0.5),
     "beta_1": lambda optimizer: setattr(optimizer, "beta_1", 0.5),
+    "l2": lambda optimizer: setattr(optimizer, "l2", 0.5),
+    "schedule": lambda optimizer: setattr(optimizer, "schedule", fastmlp.schedules.Constant()),
     "another slot": lambda optimizer: optimizer.slots.__setitem__(0, optimizer.slots[0].astype("float16")),
     "a shorter slot": lambda optimizer: optimizer.slots.__setitem__(0, optimizer.slots[0][1:].copy()),
     "a slot to read": lambda optimizer: optimizer.slots[0].setflags(write=False),

@@ -8,6 +8,7 @@
 #include "elementwise.h"
 #include "gemm.h"
 #include "losses.h"
+#include "penalties.h"
 #include "single.h"
 #include "transpose.h"
 
@@ -39,6 +40,10 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       column_pass<T>,
       single_steps<T>,
       {update<U, T>...},
+      penalize<T>,
+      clip<T>,
+      scale<T>,
+      limit_columns<T>,
       transpose<T>,
       lay_in_panels<T>,
       find_nonfinite<T>,

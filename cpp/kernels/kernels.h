@@ -149,6 +149,12 @@ struct Kernels {
   double (*single_steps)(const SingleRun<T>&, int64_t n, const double* constants, int64_t n_constants);
   // n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, c its constants.
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
+  // Of n elements: g += l2 * w + l1 * sign(w); g kept from -limit to limit; x *= factor.
+  void (*penalize)(const T* w, T* g, T l1, T l2, int64_t n);
+  void (*clip)(T* g, T limit, int64_t n);
+  void (*scale)(T* x, T factor, int64_t n);
+  // The n columns of W (rows, n) scaled down to norms of `limit`, where they are longer.
+  void (*limit_columns)(T* W, int64_t rows, int64_t n, int64_t stride, double limit);
   // to (n, m) = from (m, n) transposed. Whole vectors of `to` are written, with zeros beyond column m.
   void (*transpose)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t to_stride);
   // The n columns of m rows, copied into panels of panel_rows rows.

@@ -10,7 +10,24 @@ from . import reference
 from ._core import __version__
 from .files import load
 from .network import Network
+from .reference import schedules
 from .reference.gradient_check import check_gradients
-from .reference.optimizers import SGD, Adam
+from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 
-__all__ = ["SGD", "Adam", "Network", "__version__", "check_gradients", "load", "reference"]
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Network",
+    "Optimizer",
+    "RMSprop",
+    "Rprop",
+    "__version__",
+    "check_gradients",
+    "load",
+    "reference",
+    "schedules",
+]

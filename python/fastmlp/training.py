@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,13 @@ from .reference.arrays import Array
 from .reference.layers import Layers
 from .reference.loss_choice import LossSpec
 from .reference.losses import Loss
-from .reference.optimizers import RULES, Optimizer
+from .reference.optimizers import OPTIMIZERS, Optimizer
 from .reference.results import History
 from .reference.specs import parameters
 from .reference.training import ALL_DONE, Monitor, Task, check_task
 
-# Those whose numbers follow from their attributes alone.
-OWN_OPTIMIZERS = {type(optimizer) for optimizer in RULES.values()}
+# Steps of a run with a schedule that the core has the factors of at a time.
+MOST_FACTORS = 1_000_000
 
 
 class Trainable(Layers):
@@ -66,8 +67,9 @@ class Trainable(Layers):
             Samples of one update: None takes all (batch gradient descent), 1 is stochastic gradient
             descent, anything between is mini-batch descent. Gradients are averaged over the batch; the
             last, shorter batch of an epoch counts too.
-        optimizer : SGD or Adam, optional
-            The update rule, with its state, which it keeps from call to call. By default a new ``Adam()``.
+        optimizer : Optimizer, optional
+            The update rule, such as ``fastmlp.SGD(0.1)``, with its penalties, limits and schedule, and its
+            state, which it keeps from call to call. By default a new ``Adam()``.
         loss : {"squared_error"}, default "squared_error"
             Loss of a sample.
         shuffle : bool, default True
@@ -165,20 +167,42 @@ class Trainable(Layers):
         return monitor.history
 
     def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
-        """Run the compiled loop, which comes back to ``report`` now and then if there is anything to do there."""
+        """Run the compiled loop: at one go, or in stretches of epochs for which a schedule gives the factors."""
         optimizer = task.optimizer
         rule = self._rule(optimizer)
-        if type(optimizer) in OWN_OPTIMIZERS:
+        if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
             optimizer.checked = rule
-        seen, steps_before = _core.Progress(), optimizer.steps
+        done = 0
+        while done < task.epochs:
+            longest = 1 if optimizer.watches_losses else max(1, MOST_FACTORS // task.n_batches)
+            epochs = task.epochs - done if optimizer.schedule is None else min(longest, task.epochs - done)
+            factors = optimizer.factors(epochs, task.n_batches)
+            if not self._run_stretch(task, monitor, n_threads, rule, epochs, factors):
+                return
+            done += epochs
+
+    def _run_stretch(
+        self, task: Task, monitor: Monitor, n_threads: int, rule: Rule, epochs: int, factors: Array | None
+    ) -> bool:
+        """Run some epochs, coming back now and then if there is anything to do; return whether to carry on."""
+        optimizer = task.optimizer
+        seen, steps_before = _core.Progress(optimizer.last_loss), optimizer.steps
+        ends = iter(() if factors is None else factors[task.n_batches - 1 :: task.n_batches].tolist())
         X_validation, Y_validation = task.validation or (None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
         bits = task.rng.bit_generator if task.rng else None
+        stopped = False
+
+        def add() -> None:
+            nonlocal stopped
+            losses, validation_losses = seen.take()
+            stopped |= monitor.add(losses, validation_losses, list(islice(ends, len(losses))))
 
         def report() -> list[float] | None:
             with _released(bits and bits.lock):
                 optimizer.steps = steps_before + seen.steps
-                return None if monitor.add(*seen.take()) else optimizer.hyperparameters()
+                add()
+                return None if stopped else optimizer.hyperparameters() + optimizer.penalties()
 
         try:
             with bits.lock if bits else nullcontext():
@@ -188,29 +212,35 @@ class Trainable(Layers):
                     task.sample_weight,
                     X_validation,
                     Y_validation,
-                    task.epochs,
+                    epochs,
                     task.batch_size,
                     bits.capsule if bits else None,
                     core_loss(task.loss),
                     rule,
+                    factors,
                     steps_before,
                     n_threads,
                     bool(monitor.callbacks),
                     seen,
                     report if bits or monitor.has_watchers else None,
                 )
+        except BaseException:
+            losses, validation_losses = seen.take()  # of epochs that nobody has heard of
+            optimizer.end_epochs(validation_losses or losses)
+            raise
         finally:
             optimizer.steps = steps_before + seen.steps
-        monitor.add(*seen.take())
+            if optimizer.FULL_BATCH:
+                optimizer.last_loss = seen.last_loss
+        add()
+        return not stopped
 
     def _rule(self, optimizer: Optimizer) -> Rule:
         """Return what the core knows of an optimizer that was checked and prepared."""
         return Rule(
             optimizer,
-            optimizer.attributes(),
             optimizer.rule,
-            optimizer.normalizes,
-            optimizer.hyperparameters(),
+            optimizer.hyperparameters() + optimizer.penalties(),
             optimizer.slots,
             self.dtype,
         )

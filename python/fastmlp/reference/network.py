@@ -143,13 +143,15 @@ class Network(Layers):
         with monitor:
             for _ in range(task.epochs):
                 J = 0.0
-                for rows in batches(len(task.X), task.batch_size, task.rng):
+                factors = task.optimizer.factors(1, task.n_batches)
+                for i, rows in enumerate(batches(len(task.X), task.batch_size, task.rng)):
                     weight = None if task.sample_weight is None else task.sample_weight[rows]
                     step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], task.loss, weight)
-                    task.optimizer.update(self.parameters, self._flat(step))
+                    factor = 1.0 if factors is None else float(factors[i])
+                    task.optimizer.update(self, self._flat(step), step.J, factor)
                     J += step.J * len(step.A[0])
                 validation = [self._mean_loss(*task.validation, task.loss)] if task.validation else []
-                if monitor.add([J / len(task.X)], validation):
+                if monitor.add([J / len(task.X)], validation, () if factors is None else [float(factors[-1])]):
                     break
         return monitor.history
 

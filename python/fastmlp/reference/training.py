@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,6 +75,11 @@ class Task:
     optimizer: Optimizer
     rng: np.random.Generator | None  # None where no order is drawn
 
+    @property
+    def n_batches(self) -> int:
+        """Number of steps of an epoch."""
+        return -(-len(self.X) // self.batch_size)
+
 
 def check_task(
     net: Layers,
@@ -105,6 +110,7 @@ def check_task(
         optimizer = Adam()
     elif not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {optimizer!r}")
+    optimizer.check_batch(size, len(X))
     # A single batch of all rows has no order: it draws nothing.
     draws = checks.flag(shuffle, "shuffle") and size < len(X)
     rng = checks.generator(random_state) if draws or random_state is not None else None
@@ -204,10 +210,14 @@ class Monitor:
         """Whether anybody wants to see a run before it is over."""
         return bool(self.callbacks or self._line)
 
-    def add(self, losses: list[float], validation_losses: list[float]) -> bool:
-        """Note the end of epochs, if there are any, and tell everybody; return whether a callback asks to stop."""
+    def add(self, losses: list[float], validation_losses: list[float], factors: Sequence[float] = ()) -> bool:
+        """Note the end of epochs, if there are any, and tell everybody; return whether a callback asks to stop.
+
+        A schedule's factors of the learning rate are those of each epoch's last step.
+        """
         if not losses:
             return False
+        self._optimizer.end_epochs(validation_losses or losses, factors)
         self.history.loss += losses
         self.history.validation_loss += validation_losses
         self.history.seconds = time.perf_counter() - self._start
@@ -221,8 +231,8 @@ class Monitor:
         stops = self._tell("on_epoch_end")
         if self._optimizer.identity() != before:
             raise RuntimeError(
-                "a callback changed the optimizer's rule, steps or slots; during a run it may change its numbers, "
-                "such as the learning rate, and what is in the slots"
+                "a callback changed the optimizer's rule, steps or slots, or turned a penalty, a limit or a schedule "
+                "on or off; during a run it may change numbers, such as the learning rate, and what is in the slots"
             )
         self._optimizer.check()
         if stops:
