@@ -117,9 +117,9 @@ class PyNetwork {
 
   void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
              const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size,
-             const std::optional<py::capsule>& random, const PyLoss& loss, const PyRule& rule,
-             const std::optional<Array<double>>& factors, int64_t steps, int n_threads, bool report_every_epoch,
-             PyProgress& progress, const std::optional<py::function>& report) {
+             const std::optional<py::capsule>& random, bool shuffles, const std::optional<std::vector<double>>& dropout,
+             const PyLoss& loss, const PyRule& rule, const std::optional<Array<double>>& factors, int64_t steps,
+             int n_threads, bool report_every_epoch, PyProgress& progress, const std::optional<py::function>& report) {
     Task<T> task{};
     task.samples = samples(X, Y, weight, loss.spec);
     if (X_validation && Y_validation) task.validation = samples(*X_validation, *Y_validation, std::nullopt, loss.spec);
@@ -127,6 +127,11 @@ class PyNetwork {
     task.batch_size = batch_size;
     require(task.samples.n > 0 && batch_size > 0, "a batch needs rows");
     if (random) task.random = random->get_pointer<BitGenerator>();
+    task.shuffles = random && shuffles;
+    if (dropout) {
+      require(dropout->size() + 1 == net_.layers.size() && random, "a rate for each hidden layer, and a generator");
+      task.dropout = dropout->data();
+    }
     task.loss = loss.spec;
     Kept kept;
     require(take_rule(rule, task, kept), "a slot does not fit the network");

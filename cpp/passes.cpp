@@ -69,6 +69,10 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
       if (z) std::copy_n(a.data, n * a.stride, z);
       kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride, parameter);
     }
+    if (dropout.drops(l + 1, net.layers.size())) {
+      if (!needs_z(layer.activation)) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
+      drop(ws.A[l + 1], l + 1, first, n);
+    }
     if (layer.n_out % kernels.lanes != 0)  // the kernels have overwritten the ones
       for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
   }
@@ -76,7 +80,14 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
 
 template <class T>
 const Matrix<T>& Passes<T>::taken_at(size_t l) const {
-  return needs_z(net.layers[l - 1].activation) ? ws.Z[l] : ws.A[l];
+  const bool in_z = needs_z(net.layers[l - 1].activation) || dropout.drops(l, net.layers.size());
+  return in_z ? ws.Z[l] : ws.A[l];
+}
+
+template <class T>
+void Passes<T>::drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const {
+  kernels.drop(rows_of(x, first).data, n, net.layers[l - 1].n_out, x.stride, first_row + first, dropout.key(l),
+               dropout.dropped(l), T(dropout.scale(l)));
 }
 
 template <class T>
@@ -96,6 +107,7 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, const Samples<T
     kernels.multiply_and_differentiate[layer.activation](
         {n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
          rows_of(ws.delta[l], first), false, rows_of(taken_at(l), first).data, T(layer.parameter)});
+    if (dropout.drops(l, L)) drop(ws.delta[l], l, first, n);
     // Behind the weights of a layer that lies across stands its bias, which has no delta.
     if (next.across() && layer.n_out % kernels.lanes != 0)
       for (int64_t i = first; i < first + n; i++) rows_of(ws.delta[l], i).data[layer.n_out] = 0;

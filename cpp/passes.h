@@ -4,6 +4,7 @@
 // independent by rows of dW. Nothing here depends on how a block is shared.
 #pragma once
 
+#include "dropout.h"
 #include "workspace.h"
 
 namespace fastmlp {
@@ -13,6 +14,8 @@ struct Passes {
   const Network& net;
   const Kernels<T>& kernels;
   Workspace<T>& ws;
+  Dropout dropout{};
+  int64_t first_row = 0;  // of the block in its batch, for dropout
 
   // A[0], Y and weight = rows order[start + i] (null: start + i) of the samples, for i of first..first+n.
   void load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
@@ -24,8 +27,12 @@ struct Passes {
   void backward(const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
                 int64_t first, int64_t n) const;
 
-  // Where the derivatives of layer l's activations are taken: Z[l] if they need that, A[l] otherwise.
+  // Where the derivatives of layer l's activations are taken: A[l], or Z[l] if they need that. Where some of A[l] is
+  // dropped, Z[l] holds what it was before.
   const Matrix<T>& taken_at(size_t l) const;
+
+  // Drop some of the elements of x, A[l] or delta[l].
+  void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;
 
   // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
   void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW) const;

@@ -12,4 +12,6 @@ void shuffle(BitGenerator& random, int64_t* order, int64_t n) {
   }
 }
 
+uint32_t draw_seed(BitGenerator& random) { return uint32_t(random.next_double(random.state) * 4294967296.0); }
+
 }  // namespace fastmlp

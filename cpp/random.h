@@ -17,4 +17,7 @@ struct BitGenerator {
 // Fill order with 0..n-1 shuffled by Fisher and Yates: the twin of reference/batches.py permutation.
 void shuffle(BitGenerator& random, int64_t* order, int64_t n);
 
+// A number that decides what is dropped in a step: the twin of reference/dropout.py.
+uint32_t draw_seed(BitGenerator& random);
+
 }  // namespace fastmlp

@@ -16,8 +16,8 @@ class RowSteps : public BatchSteps<T> {
       : BatchSteps<T>(run),
         net_(run.net),
         task_(run.task),
-        ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size), Workspace<T>::backward),
-        passes_{net_, k_, ws_},
+        ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size), Workspace<T>::backward, {task_.dropout}),
+        passes_{net_, k_, ws_, {task_.dropout}},
         team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
         fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() && work(task_.batch_size) < longest_fused),
         packed_(run, k_, ws_.rows, team_.size()),
@@ -32,8 +32,10 @@ class RowSteps : public BatchSteps<T> {
     const double block_work = work(std::min(n, ws_.rows));
     const int threads = block_work < Team::break_even ? 1 : team_.share_step(work(n) / k_.speed, exchanged(n));
     double sum = 0;
+    if (task_.dropout) passes_.dropout.seed = draw_seed(*task_.random);
     for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
       const int64_t rows = std::min(ws_.rows, n - done);
+      passes_.first_row = done;
       forward_and_backward(threads, order, start + done, rows, T(1.0 / double(n)));
       if (!fused_) add_gradient(threads, rows, done > 0);
       for (int64_t i = 0; i < rows; i++) sum += ws_.losses[i];

@@ -40,6 +40,7 @@ int slots_of(int rule, List<U...>) {
 
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
+  if (run.task.dropout) return make_row_steps(run);
   const bool extras = run.penalizes || compares_losses(run.task.rule, Optimizers{});
   switch (kind_of_steps<T>(run.net, run.task.batch_size, extras)) {
     case Kind::single:
@@ -146,7 +147,7 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   Run<T> run{net, parameters, task, progress, report_as_caller};
   const auto steps = make_steps(run);
   const int64_t n = task.samples.n;
-  const bool shuffles = task.random && task.batch_size < n;
+  const bool shuffles = task.shuffles && task.batch_size < n;
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
   progress.loss.reserve(size_t(std::min<int64_t>(task.epochs, 1 << 20)));
   steps->read();

@@ -32,10 +32,12 @@ struct Task {
   Samples<T> samples;
   Samples<T> validation;  // no rows: none
   int64_t epochs, batch_size;
-  BitGenerator* random;  // null: rows are taken in their order
+  BitGenerator* random;  // of shuffles and dropout; null if there is neither
+  bool shuffles;         // otherwise rows are taken in their order
   LossOf loss;
   int rule;
   Penalties penalties;
+  const double* dropout;  // rates of the hidden layers; null: none
   T* slots[max_slots];
   const double* hyperparameters;
   const double* factors;  // of the learning rate, for each step of the run; null: 1

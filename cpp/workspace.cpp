@@ -199,7 +199,11 @@ int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, 
 }
 
 template <class T>
-Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep) : rows(rows) {
+Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout)
+    : rows(rows) {
+  const auto takes_z = [&](size_t l) {
+    return needs_z(net.layers[l - 1].activation) || dropout.drops(l, net.layers.size());
+  };
   const auto allocate = [&](int64_t n) { return buffers_.emplace_back(n, Contents::anything).data(); };
   for (size_t l = 0; l <= net.layers.size(); l++) {
     const int64_t columns = (l == 0 ? net.n_in() : net.layers[l - 1].n_out) + 1;
@@ -212,7 +216,7 @@ Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t r
     };
     A.push_back(plain(true));
     for (int64_t i = 0; i < rows; i++) A[l].data[i * stride + columns - 1] = 1;
-    Z.push_back(plain(l > 0 && (keep == everything || (keep == backward && needs_z(net.layers[l - 1].activation)))));
+    Z.push_back(plain(l > 0 && (keep == everything || (keep == backward && takes_z(l)))));
     delta.push_back(plain(l > 0 && keep >= backward));
     A_in_panels.push_back(in_panels(l < net.layers.size() && keep >= backward));
     delta_in_panels.push_back(in_panels(l > 0 && keep >= backward));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "dropout.h"
 #include "network.h"
 
 namespace fastmlp {
@@ -81,7 +82,7 @@ template <class T>
 class Workspace {
  public:
   enum Keep { forward = 0, backward = 1, everything = 2 };
-  Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep);
+  Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout = {});
 
   // Rows of a block such that what they leave stays in the cache.
   static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n);

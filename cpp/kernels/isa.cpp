@@ -5,6 +5,7 @@
 #include "vmath.h"
 
 #include "columns.h"
+#include "dropout.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "losses.h"
@@ -46,6 +47,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       limit_columns<T>,
       transpose<T>,
       lay_in_panels<T>,
+      drop<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,
       spin<T>,

@@ -159,6 +159,10 @@ struct Kernels {
   void (*transpose)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t to_stride);
   // The n columns of m rows, copied into panels of panel_rows rows.
   void (*lay_in_panels)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t panel_rows);
+  // In place: elements whose place, with this key, is `dropped` become 0, the others are scaled. Rows count from
+  // first_row.
+  void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,
+               T scale);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);

@@ -60,6 +60,8 @@ class _Network:
         epochs: int,
         batch_size: int,
         random: Any,
+        shuffles: bool,
+        dropout: Sequence[float] | None,
         loss: Loss,
         rule: Rule,
         factors: Array | None,

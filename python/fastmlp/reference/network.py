@@ -24,6 +24,7 @@ from . import checks
 from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
 from .batches import batches
+from .dropout import Dropout
 from .layers import Layers
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss
@@ -38,17 +39,26 @@ class Network(Layers):
     Its constructor and methods are those of :class:`fastmlp.Network`, which see.
     """
 
-    def forward(self, X: Array) -> Trace:
-        """Return Z and A of every layer."""
+    def forward(self, X: Array, dropout: Dropout | None = None) -> Trace:
+        """Return Z and A of every layer; some of A is dropped, if there is dropout."""
         W, b, s = self._by_layer()
         A: list[Any] = [X]
         Z: list[Any] = [None]
         for l in range(1, len(W)):
             Z.append(A[l - 1] @ W[l] + b[l] if self.bias else A[l - 1] @ W[l])
             A.append(s[l].value(Z[l]))
+            if dropout and l < len(W) - 1:
+                A[l] = A[l] * dropout.mask(l, *A[l].shape, A[l].dtype)
         return Trace(Z, A)
 
-    def backward(self, trace: Trace, Y: Array, loss: Loss, sample_weight: Array | None = None) -> Trace:
+    def backward(
+        self,
+        trace: Trace,
+        Y: Array,
+        loss: Loss,
+        sample_weight: Array | None = None,
+        dropout: Dropout | None = None,
+    ) -> Trace:
         """Add J, delta, dW and db to what ``forward`` gave. Sample weights have a mean of 1."""
         W, _, s = self._by_layer()
         Z: list[Any] = trace.Z
@@ -69,8 +79,11 @@ class Network(Layers):
         J = float(error.mean(dtype=np.float64))
         delta[L] = (slope if through_link else slope * s[L].derivative(Z[L], A[L])) / n
         for l in range(L, 0, -1):
-            if l < L:
+            if l < L and not dropout:
                 delta[l] = (delta[l + 1] @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
+            elif l < L and dropout:  # what is dropped has no part in the outputs
+                slope = s[l].derivative(Z[l], s[l].value(Z[l])) * dropout.mask(l, *Z[l].shape, Z[l].dtype)
+                delta[l] = (delta[l + 1] @ W[l + 1].T) * slope
             dW[l] = A[l - 1].T @ delta[l]
             if self.bias:
                 db[l] = delta[l].sum(axis=0)
