@@ -13,6 +13,7 @@ Rows are samples, and layers are numbered l = 1..L::
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -20,16 +21,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
+from . import checks, divergence
 from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
 from .batches import batches
 from .layers import Layers
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss
+from .monitor import Monitor
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
-from .training import Monitor, check_samples, check_task
+from .training import Task, check_samples, check_task
 
 
 class Network(Layers):
@@ -123,7 +125,7 @@ class Network(Layers):
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_data: tuple[npt.ArrayLike, ...] | float | None = None,
         callbacks: Iterable[Any] = (),
         progress: bool = False,
         random_state: int | np.random.Generator | None = None,
@@ -136,24 +138,63 @@ class Network(Layers):
         """Fit the parameters to X and Y; see :meth:`fastmlp.Network.train`."""
         checks.threads(n_threads)
         task = check_task(
-            self, X, Y, epochs, batch_size, optimizer, loss, shuffle, sample_weight, validation_data, random_state
+            self,
+            X,
+            Y,
+            epochs,
+            batch_size,
+            optimizer,
+            loss,
+            shuffle,
+            sample_weight,
+            validation_data,
+            random_state,
+            metrics,
+            max_time,
         )
         monitor = Monitor(self, task, callbacks, progress)
-        task.optimizer.prepare(self.parameters)
-        with monitor:
-            for _ in range(task.epochs):
-                J = 0.0
-                factors = task.optimizer.factors(1, task.n_batches)
-                for i, rows in enumerate(batches(len(task.X), task.batch_size, task.rng)):
-                    weight = None if task.sample_weight is None else task.sample_weight[rows]
-                    step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], task.loss, weight)
-                    factor = 1.0 if factors is None else float(factors[i])
-                    task.optimizer.update(self, self._flat(step), step.J, factor)
-                    J += step.J * len(step.A[0])
-                validation = [self._mean_loss(*task.validation, task.loss)] if task.validation else []
-                if monitor.add([J / len(task.X)], validation, () if factors is None else [float(factors[-1])]):
-                    break
+        monitor.prepare(resume)
+        # Numbers that overflow are found by the loss.
+        with monitor, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self._run(task, monitor)
+        if monitor.diverged:
+            divergence.warn(monitor.history.stop_reason)
         return monitor.history
+
+    def _run(self, task: Task, monitor: Monitor) -> None:
+        """Run the loop. Parameters that overflow are put back to those of the last epoch's end."""
+        steps, kept = 0, self.parameters.copy()
+        for _ in range(monitor.epochs_left):
+            J = 0.0
+            factors = task.optimizer.factors(1, task.n_batches)
+            for i, rows in enumerate(batches(len(task.X), task.batch_size, task.rng)):
+                if monitor.time_is_over():
+                    return
+                weight = None if task.sample_weight is None else task.sample_weight[rows]
+                step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], task.loss, weight)
+                if not math.isfinite(step.J):
+                    monitor.note_divergence(steps, self._mend(kept))
+                    return
+                factor = 1.0 if factors is None else float(factors[i])
+                task.optimizer.update(self, self._flat(step), step.J, factor)
+                J += step.J * len(step.A[0])
+                steps += 1
+            bad_layer = self._mend(kept)
+            validation = [self._mean_loss(*task.validation, task.loss)] if task.validation else []
+            last_factors = () if factors is None else [float(factors[-1])]
+            stops = monitor.add([J / len(task.X)], validation, last_factors, tell=not bad_layer)
+            if bad_layer:
+                monitor.note_divergence(steps, bad_layer)
+            if stops or bad_layer or monitor.time_is_over():
+                return
+            kept[:] = self.parameters
+
+    def _mend(self, kept: Array) -> int:
+        """Put parameters that are not finite back to those kept; return the first layer with such, or 0."""
+        bad_layer = divergence.bad_layer_of(self)
+        if bad_layer:
+            self.parameters[:] = kept
+        return bad_layer
 
     def _by_layer(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Return W, b and s as lists indexed by the layer's number, from 1."""
@@ -166,8 +207,8 @@ class Network(Layers):
         first: Array = step.delta[1] * self.dtype.type(len(X))
         return first
 
-    def _mean_loss(self, X: Array, Y: Array, loss: Loss) -> float:
-        step: Any = self.backward(self.forward(X), Y, loss)
+    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
+        step: Any = self.backward(self.forward(X), Y, loss, weight)
         return float(step.J)
 
     def _inputs(self, X: npt.ArrayLike) -> Array:
