@@ -81,7 +81,7 @@ void export_network(py::module_& m, const char* name) {
            py::arg("n_threads"))
       .def("trace", &N::trace, X, Y, py::arg("loss"))
       .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
-           py::arg("epochs"), py::arg("batch_size"), py::arg("random"), py::arg("shuffles"), py::arg("dropout"),
+           py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"), py::arg("shuffles"), py::arg("dropout"),
            py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(), py::arg("steps"), py::arg("n_threads"),
            py::arg("report_every_epoch"), py::arg("progress"), py::arg("report"));
   export_plain_methods<N>(network);
@@ -144,6 +144,8 @@ PYBIND11_MODULE(_core, m) {
                                return loss == loss ? std::optional<double>(loss) : std::nullopt;
                              })
       .def_property_readonly("steps", [](const PyProgress& p) { return p.progress.steps; })
+      .def_property_readonly("diverged", [](const PyProgress& p) { return p.progress.diverged; })
+      .def_property_readonly("bad_layer", [](const PyProgress& p) { return p.progress.bad_layer; })
       .def("take", &PyProgress::take);
   py::class_<PyRule>(m, "Rule", py::is_final())
       .def(py::init<const py::object&, const std::string&, const std::vector<double>&, const py::list&,

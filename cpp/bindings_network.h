@@ -116,13 +116,15 @@ class PyNetwork {
   void release() { training_ = false; }
 
   void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
-             const OptionalArray& Y_validation, int64_t epochs, int64_t batch_size,
-             const std::optional<py::capsule>& random, bool shuffles, const std::optional<std::vector<double>>& dropout,
-             const PyLoss& loss, const PyRule& rule, const std::optional<Array<double>>& factors, int64_t steps,
-             int n_threads, bool report_every_epoch, PyProgress& progress, const std::optional<py::function>& report) {
+             const OptionalArray& Y_validation, const OptionalArray& weight_validation, int64_t epochs,
+             int64_t batch_size, const std::optional<py::capsule>& random, bool shuffles,
+             const std::optional<std::vector<double>>& dropout, const PyLoss& loss, const PyRule& rule,
+             const std::optional<Array<double>>& factors, int64_t steps, int n_threads, bool report_every_epoch,
+             PyProgress& progress, const std::optional<py::function>& report) {
     Task<T> task{};
     task.samples = samples(X, Y, weight, loss.spec);
-    if (X_validation && Y_validation) task.validation = samples(*X_validation, *Y_validation, std::nullopt, loss.spec);
+    if (X_validation && Y_validation)
+      task.validation = samples(*X_validation, *Y_validation, weight_validation, loss.spec);
     task.epochs = epochs;
     task.batch_size = batch_size;
     require(task.samples.n > 0 && batch_size > 0, "a batch needs rows");
@@ -172,7 +174,8 @@ class PyNetwork {
   };
 
   // Train where there is nothing to convert, draw or watch, and every argument is as right as it looks: (losses,
-  // seconds). None where anything else is asked for; then nothing has happened. A call of a few steps takes a fraction
+  // seconds, steps and bad layer of a run that diverged). None where anything else is asked for; then nothing has
+  // happened. A call of a few steps takes a fraction
   // of a millisecond, most of it to fetch into the cache all that the call touches: here that is little.
   py::object train_if_plain(const Arguments& arguments) {
     const auto start = std::chrono::steady_clock::now();
@@ -199,7 +202,9 @@ class PyNetwork {
     if (PyObject_GenericSetAttr(optimizer.ptr(), steps_name(), steps.ptr()) != 0) throw py::error_already_set();
     interrupts.raise();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    return py::make_tuple(std::move(progress.loss), seconds.count());
+    py::object divergence = py::none();
+    if (progress.diverged) divergence = py::make_tuple(progress.steps, progress.bad_layer);
+    return py::make_tuple(std::move(progress.loss), seconds.count(), divergence);
   }
 
  private:

@@ -46,14 +46,23 @@ class ColumnSteps : public BatchSteps<T> {
         team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart),
                                  exchanged(groups_))),
         gradients_(groups_ * gradient_stride()),
+        kept_(n_parameters_, Contents::anything),
         blocks_((keeps_ ? most_blocks_ : team_.size()) * block_size()),
         losses_(size_t(groups_)),
         filled_(keeps_ ? size_t(most_blocks_) : 0) {
     for (int thread = 0; thread < team_.size(); thread++) workspaces_.push_back(make_workspace());
   }
 
-  void read() override {}  // the user's arrays are the ones that are worked on
-  void write() override {}
+  // The user's arrays are the ones that are worked on, so there is a copy to go back to.
+  void read() override { std::copy_n(run_.parameters, n_parameters_, kept_.data()); }
+  void write() override { read(); }
+  void restore() override { std::copy_n(kept_.data(), n_parameters_, run_.parameters); }
+  int bad_layer() const override {
+    const int64_t at = k_.find_nonfinite(run_.parameters, n_parameters_);
+    int layer = 0;
+    for (const Layer& l : net_.layers) layer += l.start <= at;
+    return layer;
+  }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t n_blocks = (n + block_ - 1) / block_, groups = std::min(n_blocks, most_groups);
@@ -70,7 +79,7 @@ class ColumnSteps : public BatchSteps<T> {
     });
     double sum = 0;
     for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
-    if (run_.stopped) return sum;
+    if (run_.stopped || run_.diverges(sum)) return sum;
     update(groups, sum / double(n));
     run_.progress.steps++;
     run_.work_done(double(n_parameters_));
@@ -195,7 +204,7 @@ class ColumnSteps : public BatchSteps<T> {
   const int64_t n_parameters_, block_, most_columns_, most_blocks_, groups_;
   const bool keeps_;
   Team team_;
-  Buffer<T> gradients_, blocks_;
+  Buffer<T> gradients_, kept_, blocks_;
   std::vector<double> losses_;
   std::vector<char> filled_;
   std::vector<ThreadWorkspace> workspaces_;

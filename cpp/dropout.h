@@ -1,6 +1,7 @@
 // What is dropped in a step.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace fastmlp {

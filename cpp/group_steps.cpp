@@ -44,6 +44,7 @@ class GroupSteps : public BatchSteps<T> {
   void write() override {
     for (const Item& item : packed_.items()) packed_.write(item);
   }
+  int bad_layer() const override { return packed_.bad_layer(); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
@@ -59,7 +60,7 @@ class GroupSteps : public BatchSteps<T> {
     });
     double sum = 0;
     for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
-    if (run_.stopped) return sum;
+    if (run_.stopped || run_.diverges(sum)) return sum;
     update(threads, adds ? 1 : groups, sum / double(n));
     run_.progress.steps++;
     run_.work_done(double(packed_.size()));

@@ -69,6 +69,14 @@ void Packed<T>::limit_norms(const Item& panel) {
 }
 
 template <class T>
+int Packed<T>::bad_layer() const {
+  const int64_t at = k_.find_nonfinite(parameters_.data(), size());
+  int layer = 0;
+  for (const Matrix<const T>& W : W_) layer += W.data - parameters_.data() <= at;
+  return layer;
+}
+
+template <class T>
 void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, int thread) {
   T* slot[max_slots] = {};
   for (int i = 0; i < n_slots_; i++) {

@@ -24,6 +24,8 @@ class Packed {
 
   void read();
   void write(const Item& item) const;
+  // The first layer (from 1) with a parameter that is not finite, or 0.
+  int bad_layer() const;
   // Move the item's parameters along its gradient; each thread says which one it is.
   void update(const Item& item, const T* dW, const Update<T>& update, int thread);
   // Penalise, and limit, an item's gradient.

@@ -27,6 +27,7 @@ class RowSteps : public BatchSteps<T> {
   void write() override {
     for_each_item(team_.share(double(packed_.size())), [&](const Item& item, int) { packed_.write(item); });
   }
+  int bad_layer() const override { return packed_.bad_layer(); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, ws_.rows));
@@ -40,7 +41,7 @@ class RowSteps : public BatchSteps<T> {
       if (!fused_) add_gradient(threads, rows, done > 0);
       for (int64_t i = 0; i < rows; i++) sum += ws_.losses[i];
     }
-    if (run_.stopped) return sum;
+    if (run_.stopped || run_.diverges(sum)) return sum;
     update(threads, n, sum / double(n));
     run_.progress.steps++;
     run_.work_done(fused_ ? block_work / 3 : double(packed_.size()));

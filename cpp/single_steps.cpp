@@ -28,6 +28,17 @@ class SingleSteps : public Steps<T> {
     for_each_row([](T* padded, T* flat, int64_t n) { std::copy_n(padded, n, flat); });
   }
 
+  int bad_layer() const override {
+    const int64_t at = k_.find_nonfinite(W_.data(), size_);
+    int layer = 0;
+    int64_t start = 0;
+    for (const Layer& l : net_.layers) {
+      layer += start <= at;
+      start += padded_size(l);
+    }
+    return layer;
+  }
+
   double epoch(const int64_t* order) override {
     const Samples<T>& s = task_.samples;
     double sum = 0;
@@ -47,9 +58,11 @@ class SingleSteps : public Steps<T> {
                                s.weight ? s.weight + first : nullptr,
                                order ? order + start : nullptr};
       prepare_constants(n);
-      sum += k_.single_steps(chunk, n, constants_.data(), n_constants_);
-      run_.progress.steps += n;
+      const int64_t made = k_.single_steps(chunk, n, constants_.data(), n_constants_, &sum);
+      run_.progress.steps += made;
+      if (made < n) run_.diverges(sum);
       run_.work_done(3 * net_.multiply_adds() * double(n));
+      if (run_.keep_after(made)) keep(run_, *this);
     }
     return sum;
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <memory>
 
 #include "parallel.h"
@@ -25,6 +26,7 @@ struct Run {
   Watch watch{};
   std::atomic<bool> stopped{false};
   const bool penalizes = task.penalties.any();  // reports may change numbers, but turn nothing on
+  int64_t steps_to_keep = steps_between_keeps();
 
   // Threads to start, where a step could use `useful`, and would have them exchange so many bytes.
   int choose_threads(double useful, double exchanged) const {
@@ -40,6 +42,28 @@ struct Run {
   void work_done(double multiply_adds) {
     if (watch.due(multiply_adds) && !report(progress, false)) stopped = true;
   }
+
+  // Whether a batch's loss is not finite. The run is over then, and the batch's update is not made.
+  bool diverges(double loss) {
+    if (std::isfinite(loss)) return false;
+    progress.diverged = stopped = true;
+    return true;
+  }
+
+  // Whether, after so many steps, it is time to keep the parameters: so seldom that it costs nothing, and at the same
+  // steps in every run.
+  bool keep_after(int64_t steps) {
+    if ((steps_to_keep -= steps) > 0) return false;
+    steps_to_keep = steps_between_keeps();
+    return true;
+  }
+
+ private:
+  int64_t steps_between_keeps() const {
+    constexpr double fewest = 1e9, for_a_parameter = 1000;  // multiply-adds
+    const double step = 3 * net.multiply_adds() * double(task.batch_size);
+    return 1 + int64_t(std::max(fewest, for_a_parameter * double(net.n_parameters())) / step);
+  }
 };
 
 template <class T>
@@ -49,10 +73,23 @@ class Steps {
   // Take the parameters and slots from the user's flat arrays, and put them back.
   virtual void read() = 0;
   virtual void write() = 0;
+  // The first layer (from 1) with a parameter that is not finite, or 0.
+  virtual int bad_layer() const = 0;
+  // Go back to the parameters that were read or written last.
+  virtual void restore() { read(); }
   // An epoch: every batch of the samples in their order (null: as they lie). Returns the sum of their
   // losses. Where the run is stopped in the middle of a step, that step is dropped.
   virtual double epoch(const int64_t* order) = 0;
 };
+
+// Write the parameters while they are finite; otherwise the run is over.
+template <class T>
+void keep(Run<T>& run, Steps<T>& steps) {
+  if (steps.bad_layer())
+    run.stopped = true;
+  else
+    steps.write();
+}
 
 // An epoch batch by batch.
 template <class T>
@@ -61,8 +98,10 @@ class BatchSteps : public Steps<T> {
   double epoch(const int64_t* order) override {
     const Task<T>& task = run_.task;
     double sum = 0;
-    for (int64_t start = 0; start < task.samples.n && !run_.stopped; start += task.batch_size)
+    for (int64_t start = 0; start < task.samples.n && !run_.stopped; start += task.batch_size) {
       sum += step(order, start, std::min(task.batch_size, task.samples.n - start));
+      if (run_.keep_after(1)) keep(run_, *this);
+    }
     return sum;
   }
 

@@ -54,9 +54,20 @@ std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
   }
 }
 
+// Put parameters that are not finite back to the last ones that were kept.
+template <class T>
+void mend(Progress& progress, Steps<T>& steps) {
+  const int layer = steps.bad_layer();
+  if (!layer) return;
+  progress.diverged = true;
+  progress.bad_layer = layer;
+  steps.restore();
+}
+
 template <class T>
 void end_epoch(Run<T>& run, Steps<T>& steps, double loss) {
   const Task<T>& task = run.task;
+  if (task.validation.n || task.report_every_epoch) mend(run.progress, steps);
   if (task.validation.n) {
     steps.write();
     const Pause pause = [&](double work) {
@@ -68,6 +79,7 @@ void end_epoch(Run<T>& run, Steps<T>& steps, double loss) {
     run.progress.validation_loss.push_back(J);
   }
   run.progress.loss.push_back(loss);
+  if (run.progress.diverged) return;
   if (!task.report_every_epoch) return run.work_done(0);
   steps.write();
   if (!run.report(run.progress, true)) run.stopped = true;
@@ -151,12 +163,13 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
   progress.loss.reserve(size_t(std::min<int64_t>(task.epochs, 1 << 20)));
   steps->read();
-  for (int64_t epoch = 0; epoch < task.epochs && !run.stopped; epoch++) {
+  for (int64_t epoch = 0; epoch < task.epochs && !run.stopped && !progress.diverged; epoch++) {
     if (shuffles) shuffle(*task.random, order.data(), n);
     const double sum = steps->epoch(shuffles ? order.data() : nullptr);
     if (run.stopped) break;
     end_epoch(run, *steps, sum / double(n));
   }
+  if (progress.diverged || progress.steps) mend(progress, *steps);
   steps->write();
 }
 

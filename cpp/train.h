@@ -51,13 +51,18 @@ struct Progress {
   int64_t steps = 0;
   double last_loss = std::numeric_limits<double>::quiet_NaN();  // of the last batch, for rules that compare losses
   std::vector<double> loss, validation_loss;                    // of each epoch done
+  // Whether numbers became too large: the last update left parameters that are not finite, of this layer (from 1) at
+  // first; or the batch after it had such a loss (0), and no update was made.
+  bool diverged = false;
+  int bad_layer = 0;
 };
 
 // Called on the caller's thread, at each epoch's end if asked for and every 10 ms or so otherwise; false ends
 // the run. Where `whole` is true the parameters and slots are those of the last step, and may be changed.
 using Report = std::function<bool(const Progress&, bool whole)>;
 
-// Train the parameters in place. A run that is ended in the middle of a step leaves those of the last whole one.
+// Train the parameters in place. A run that is ended in the middle of a step leaves those of the last whole one. A run
+// that diverges leaves the last finite ones that it kept.
 template <class T>
 void train(const Network& net, T* parameters, const Task<T>& task, Progress& progress, const Report& report);
 

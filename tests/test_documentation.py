@@ -12,12 +12,11 @@ from types import ModuleType
 import pytest
 
 import fastmlp
-from fastmlp.reference.optimizers import OPTIMIZERS
 from fastmlp.reference.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(m.name for m in pkgutil.walk_packages(fastmlp.__path__, "fastmlp.") if not m.name.endswith("__main__"))
-PUBLIC = [fastmlp.Network, fastmlp.Optimizer, *OPTIMIZERS, *SCHEDULES, fastmlp.load]
+PUBLIC = [*(thing for thing in map(fastmlp.__dict__.get, fastmlp.__all__) if callable(thing)), *SCHEDULES]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fastmlp.reference.arrays import Array
-from fastmlp.reference.optimizers import SGD, Adam
+from fastmlp.reference.optimizers import RULES, SGD, Adam
 
 
 @pytest.fixture
@@ -89,16 +90,18 @@ def test_unshuffled_rows_are_taken_in_order(backend: Any, data: tuple[Array, Arr
     assert np.array_equal(whole.parameters, parts.parameters)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.01), SGD(0.01, momentum=0.9), Adam()], ids=lambda o: o.rule)
-def test_two_runs_go_on_like_one(backend: Any, data: tuple[Array, Array], optimizer: Any) -> None:
-    nets = [backend([2, 8, 1], random_state=0) for _ in range(2)]
-    for net, epochs in zip(nets, ([20], [10, 10]), strict=True):
-        optimizer.reset()
-        rng = np.random.default_rng(3)
+@pytest.mark.parametrize("batch_size", [1, 7, None])
+@pytest.mark.parametrize("rule", RULES)
+def test_two_runs_go_on_like_one(backend: Any, data: tuple[Array, Array], rule: str, batch_size: int | None) -> None:
+    ends = []
+    for epochs in ([20], [10, 10]):
+        net, optimizer = backend([2, 8, 1], random_state=0), copy.deepcopy(RULES[rule])
+        rng, losses = np.random.default_rng(3), []
         for n in epochs:
-            net.train(*data, epochs=n, batch_size=7, optimizer=optimizer, random_state=rng)
-    assert np.array_equal(nets[0].parameters, nets[1].parameters)
-    assert optimizer.steps == 20 * 9
+            losses += net.train(*data, epochs=n, batch_size=batch_size, optimizer=optimizer, random_state=rng).loss
+        ends.append((net.parameters.tobytes(), losses, optimizer.steps, rng.random()))
+    assert ends[0] == ends[1]
+    assert ends[0][2] == 20 * -(-60 // (batch_size or 60))
 
 
 def test_seeds_decide_the_shuffles(backend: Any, data: tuple[Array, Array]) -> None:

@@ -145,8 +145,9 @@ struct Kernels {
   void (*link[Links::size])(T* a, int64_t rows, int64_t n, int64_t stride);
   // Forward, backward and gradient of a block; the sum of weight * loss.
   double (*column_pass)(const ColumnPass<T>&);
-  // n steps; the sum of weight * loss. n_constants is n, or 1 where all steps share the rule's constants.
-  double (*single_steps)(const SingleRun<T>&, int64_t n, const double* constants, int64_t n_constants);
+  // n steps, or those before the first whose loss is not finite; returns their number. weight * loss is added to sum,
+  // also that of such a step. n_constants is n, or 1 where all steps share the rule's constants.
+  int64_t (*single_steps)(const SingleRun<T>&, int64_t n, const double* constants, int64_t n_constants, double* sum);
   // n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, c its constants.
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
   // Of n elements: g += l2 * w + l1 * sign(w); g kept from -limit to limit; x *= factor.

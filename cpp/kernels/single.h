@@ -112,6 +112,9 @@ inline void single_backward(const SingleLayer<T>& layer, const SingleLayer<T>& b
   single_differentiate(before, List<S...>{});
 }
 
+inline bool is_finite(double x) { return x - x == 0; }
+
+// Forward, backward and update; the loss. Where that is not finite, nothing is updated.
 template <class T, class... S, class... E, class... U>
 inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weight, const T* constants, List<S...>,
                           List<E...>, List<U...>) {
@@ -131,6 +134,7 @@ inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weigh
   }
   const SingleLayer<T>& output = layers[last];
   const double loss = losses[r.loss.id](r.loss, output.A, y, weight, output.delta, output.n_out, r.n_targets);
+  if (!is_finite(loss)) return loss;
   single_differentiate(output, List<S...>{});
   for (int l = last; l >= 0; l--) {
     if (l > 0) single_backward(layers[l], layers[l - 1], List<S...>{});
@@ -149,18 +153,23 @@ inline const T* targets_of(const SingleRun<T>& r, int64_t row) {
 }
 
 template <class T>
-double single_steps(const SingleRun<T>& r, int64_t n, const double* constants, int64_t n_constants) {
-  double sum = 0;
+int64_t single_steps(const SingleRun<T>& r, int64_t n, const double* constants, int64_t n_constants, double* sum) {
+  double losses = 0;
   T c[max_constants];
   for (int64_t i = 0; i < n; i++) {
     // The constants of the steps follow each other, or one set serves all.
     if (i == 0 || n_constants > 1)
       for (int k = 0; k < max_constants; k++) c[k] = T(constants[(n_constants > 1 ? i : 0) * max_constants + k]);
     const int64_t row = r.order ? r.order[i] : i;
-    sum += single_step(r, r.X + row * r.n_in, targets_of(r, row), r.weight ? r.weight[row] : T(1), c, Activations{},
-                       Losses{}, Optimizers{});
+    const double loss = single_step(r, r.X + row * r.n_in, targets_of(r, row), r.weight ? r.weight[row] : T(1), c,
+                                    Activations{}, Losses{}, Optimizers{});
+    losses += loss;
+    if (is_finite(loss)) continue;
+    *sum += losses;
+    return i;
   }
-  return sum;
+  *sum += losses;
+  return n;
 }
 
 }  // namespace

@@ -8,10 +8,14 @@ an instruction set; ``fastmlp doctor`` tells which there are.
 from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
+from .callbacks import CSVLog, EarlyStopping, LogToLogger
 from .files import load
 from .network import Network
 from .reference import schedules
+from .reference.checkpoints import Checkpoint
+from .reference.divergence import DivergenceWarning
 from .reference.gradient_check import check_gradients
+from .reference.learning_rates import LearningRateRange, find_learning_rate
 from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 
 __all__ = [
@@ -19,7 +23,13 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "CSVLog",
+    "Checkpoint",
+    "DivergenceWarning",
+    "EarlyStopping",
+    "LearningRateRange",
     "Lion",
+    "LogToLogger",
     "NAdam",
     "Network",
     "Optimizer",
@@ -27,6 +37,7 @@ __all__ = [
     "Rprop",
     "__version__",
     "check_gradients",
+    "find_learning_rate",
     "load",
     "reference",
     "schedules",

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from . import _core
 from .reference import checks
 from .reference.activations import activation_of, output_activation_of, pulled_back
-from .reference.arrays import Array
+from .reference.arrays import Array, aligned_zeros
+from .reference.dropout import Dropout
 from .reference.layers import Layers
 from .reference.loss_choice import CustomLoss, LossSpec, loss_of
 from .reference.losses import Given, Loss, SquaredError
@@ -246,6 +247,19 @@ class Network(Trainable):
         Y_hat = self._core.predict(X, 0)
         losses, slope = loss.both(Y_hat, Y)
         return losses, pulled_back(self.activations[-1], Y_hat, slope)
+
+    def _batch_gradient(
+        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None
+    ) -> tuple[float, Array]:
+        """Return the mean of a user's own loss, which there is no dropout with, and its gradient."""
+        losses, slope = self._given_slope(X, Y, loss)
+        gradient = aligned_zeros(self.parameters.size, self.dtype)
+        self._core.gradient(X, slope, weight, core_loss(Given()), gradient, 0)
+        assert losses is not None
+        return _mean(losses, weight), gradient
+
+    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
+        return _mean(loss.value(self._core.predict(X, 0), Y), weight)
 
     def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
         slope = np.ascontiguousarray(pulled_back(self.activations[-1], Y_hat, slope))

@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._core import Rule
-from .reference import checks
+from ._core import Progress, Rule
+from .reference import checks, divergence
 from .reference.arrays import Array
 from .reference.layers import Layers
-from .reference.loss_choice import LossSpec
+from .reference.loop import run_batches
+from .reference.loss_choice import CustomLoss, LossSpec
 from .reference.losses import Loss
+from .reference.monitor import ALL_DONE, Monitor
 from .reference.optimizers import OPTIMIZERS, Optimizer
 from .reference.results import History
 from .reference.specs import parameters
-from .reference.training import ALL_DONE, Monitor, Task, check_task
+from .reference.training import Task, check_task
 
 # Steps of a run with a schedule that the core has the factors of at a time.
 MOST_FACTORS = 1_000_000
@@ -43,7 +45,7 @@ class Trainable(Layers):
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_data: tuple[npt.ArrayLike, ...] | float | None = None,
         callbacks: Iterable[Any] = (),
         progress: bool = False,
         random_state: int | np.random.Generator | None = None,
@@ -78,29 +80,52 @@ class Trainable(Layers):
         sample_weight : array_like, shape (n,), optional
             Weights of the samples: not negative, and not all zero. They are scaled to a mean of 1, and
             multiply the loss of their samples.
-        validation_data : pair of array_like, optional
-            Inputs and targets whose mean loss is recorded at each epoch's end.
+        validation_data : (X, Y), (X, Y, sample_weight) or float, optional
+            Samples whose mean loss is recorded at each epoch's end. A float is the fraction of the rows to
+            hold out for that: before the first epoch, the first ones of a permutation drawn from
+            ``random_state``. Each call draws anew; pass the samples themselves to keep them.
         callbacks : iterable of objects, default ()
             Objects with one or more of the methods on_train_begin(state), on_epoch_end(state) and
-            on_train_end(state); a run stops when on_epoch_end gives back something truthy. Without
-            callbacks no Python code runs between epochs, which is faster for very small networks.
+            on_train_end(state), such as :class:`fastmlp.EarlyStopping`, :class:`fastmlp.Checkpoint`,
+            :class:`fastmlp.CSVLog` or :class:`fastmlp.LogToLogger`; a run stops when on_epoch_end gives back
+            something truthy, and a string is the reason. Without callbacks and metrics no Python code runs
+            between epochs, which is faster for very small networks.
         progress : bool, default False
-            Show a line with epoch, loss and time on stderr.
+            Show epoch, loss and time on stderr: a bar on a terminal where rich is installed
+            (``pip install 'fastmlp[progress]'``), otherwise one line.
         random_state : None, int or numpy.random.Generator, optional
-            Source of the shuffles. A Generator goes on where it was.
+            Source of the shuffles and of the rows to hold out. A Generator goes on where it was.
         n_threads : int, optional
             The most threads to use; by default all that this process may use. Steps that are too
             small to share use one. The result has the same bits for any number.
+        metrics : sequence of str or callable, default ()
+            What to record at each epoch's end, of the validation data or, without such, of the training
+            data: names of :mod:`fastmlp.reference.metrics`, or functions f(Y, Y_hat) -> float. The name
+            "gradient_norm" asks for that of the training loss, which takes one more pass over the data.
+        max_time : float, optional
+            Seconds after which the run ends, between two steps.
+        resume : str or path-like, optional
+            What :class:`fastmlp.Checkpoint` wrote in a run with the same arguments: network, optimizer,
+            generator, callbacks and history are put where they were, and the run goes on up to ``epochs`` in
+            all, to the very bits of a run that was never interrupted. One that a callback had ended stays so.
 
         Returns
         -------
         History
-            ``history.loss`` has one value per epoch.
+            Loss, metrics and learning rate of each epoch, the time, and why the run ended.
+
+        Warns
+        -----
+        DivergenceWarning
+            If numbers become too large. The run ends, and the network has the last finite parameters; an
+            optimizer whose slots are not finite any more is reset.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument is wrong. The network is then as it was.
+            If an argument is wrong, or the checkpoint is damaged or another run's. The network is then as it was.
+        OSError
+            If the checkpoint cannot be read.
         RuntimeError
             If this network is being trained already, or a callback gives the optimizer another rule.
         KeyboardInterrupt
@@ -135,8 +160,16 @@ class Trainable(Layers):
             resume,
         )
         if done is not None:
-            losses, seconds = done
-            return History(losses, [], seconds, ALL_DONE)
+            losses, seconds, trouble = done
+            assert optimizer is not None  # its rule was found
+            rates = [optimizer.learning_rate] * len(losses)
+            history = History(losses, [], {}, rates, [], seconds, ALL_DONE)
+            if trouble:
+                X = np.asarray(X)
+                n_batches = -(-len(X) // (batch_size or len(X)))
+                history.stop_reason = divergence.settle(self, optimizer, X, n_batches, *trouble)
+                divergence.warn(history.stop_reason)
+            return history
         task = check_task(
             self,
             X,
@@ -149,9 +182,14 @@ class Trainable(Layers):
             sample_weight,
             validation_data,
             random_state,
+            metrics,
+            dropout,
+            max_time,
             _core.find_nonfinite,
         )
         threads = checks.threads(n_threads)
+        if isinstance(task.loss, CustomLoss) and task.dropout:
+            raise ValueError("dropout does not go with a loss of your own, but in fastmlp.reference.Network")
         monitor = Monitor(self, task, callbacks, progress)
         if not self._core.claim():
             raise RuntimeError(
@@ -159,11 +197,16 @@ class Trainable(Layers):
                 "train a copy(), or wait"
             )
         try:
-            task.optimizer.prepare(self.parameters)
+            monitor.prepare(resume)
             with monitor:
-                self._run(task, monitor, threads)
+                if isinstance(task.loss, CustomLoss):
+                    run_batches(self, task, monitor)
+                else:
+                    self._run(task, monitor, threads)
         finally:
             self._core.release()
+        if monitor.diverged:
+            divergence.warn(monitor.history.stop_reason)
         return monitor.history
 
     def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
@@ -172,35 +215,52 @@ class Trainable(Layers):
         rule = self._rule(optimizer)
         if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
             optimizer.checked = rule
-        done = 0
-        while done < task.epochs:
+        before = optimizer.steps
+        while monitor.epochs_left:
             longest = 1 if optimizer.watches_losses else max(1, MOST_FACTORS // task.n_batches)
-            epochs = task.epochs - done if optimizer.schedule is None else min(longest, task.epochs - done)
+            epochs = monitor.epochs_left if optimizer.schedule is None else min(longest, monitor.epochs_left)
             factors = optimizer.factors(epochs, task.n_batches)
-            if not self._run_stretch(task, monitor, n_threads, rule, epochs, factors):
+            seen = Progress(optimizer.last_loss)
+            carries_on = self._run_stretch(task, monitor, n_threads, rule, epochs, factors, seen)
+            if seen.diverged:
+                monitor.note_divergence(optimizer.steps - before, seen.bad_layer)
+            if not carries_on:
                 return
-            done += epochs
 
     def _run_stretch(
-        self, task: Task, monitor: Monitor, n_threads: int, rule: Rule, epochs: int, factors: Array | None
+        self,
+        task: Task,
+        monitor: Monitor,
+        n_threads: int,
+        rule: Rule,
+        epochs: int,
+        factors: Array | None,
+        seen: Progress,
     ) -> bool:
         """Run some epochs, coming back now and then if there is anything to do; return whether to carry on."""
         optimizer = task.optimizer
-        seen, steps_before = _core.Progress(optimizer.last_loss), optimizer.steps
+        steps_before = optimizer.steps
         ends = iter(() if factors is None else factors[task.n_batches - 1 :: task.n_batches].tolist())
-        X_validation, Y_validation = task.validation or (None, None)
+        X_validation, Y_validation, weight_validation = task.validation or (None, None, None)
         # NumPy's own guard of the generator that the loop draws from; others may have it in reports.
         bits = task.rng.bit_generator if task.rng else None
         stopped = False
 
+        def note() -> None:
+            optimizer.steps = steps_before + seen.steps
+            if optimizer.FULL_BATCH:
+                optimizer.last_loss = seen.last_loss
+
         def add() -> None:
             nonlocal stopped
             losses, validation_losses = seen.take()
-            stopped |= monitor.add(losses, validation_losses, list(islice(ends, len(losses))))
+            last_factors = list(islice(ends, len(losses)))
+            stopped |= monitor.add(losses, validation_losses, last_factors, tell=not seen.diverged)
+            stopped |= seen.diverged or monitor.time_is_over()
 
         def report() -> list[float] | None:
             with _released(bits and bits.lock):
-                optimizer.steps = steps_before + seen.steps
+                note()
                 add()
                 return None if stopped else optimizer.hyperparameters() + optimizer.penalties()
 
@@ -212,15 +272,18 @@ class Trainable(Layers):
                     task.sample_weight,
                     X_validation,
                     Y_validation,
+                    weight_validation,
                     epochs,
                     task.batch_size,
                     bits.capsule if bits else None,
+                    task.shuffles,
+                    task.dropout,
                     core_loss(task.loss),
                     rule,
                     factors,
                     steps_before,
                     n_threads,
-                    bool(monitor.callbacks),
+                    monitor.watches_epochs,
                     seen,
                     report if bits or monitor.has_watchers else None,
                 )
@@ -229,9 +292,7 @@ class Trainable(Layers):
             optimizer.end_epochs(validation_losses or losses)
             raise
         finally:
-            optimizer.steps = steps_before + seen.steps
-            if optimizer.FULL_BATCH:
-                optimizer.last_loss = seen.last_loss
+            note()
         add()
         return not stopped
 

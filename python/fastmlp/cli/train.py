@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import SGD, Adam, Network
+from .. import SGD, Adam, DivergenceWarning, Network
 from ..errors import UserError
 from ..reference.activations import ACTIVATIONS
 from ..reference.arrays import Array
@@ -97,22 +98,26 @@ def run(args: argparse.Namespace) -> int:
     model, X, Y = _model(args, table, features, target, train, rng)
     _introduce(args, table, model)
     try:
-        history = model.network.train(
-            X[train],
-            Y[train],
-            epochs=args.epochs,
-            batch_size=args.batch_size,
-            optimizer=OPTIMIZERS[args.optimizer](args.learning_rate),
-            progress=not args.quiet,
-            random_state=rng,
-            n_threads=args.threads,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DivergenceWarning)
+            history = model.network.train(
+                X[train],
+                Y[train],
+                epochs=args.epochs,
+                batch_size=args.batch_size,
+                optimizer=OPTIMIZERS[args.optimizer](args.learning_rate),
+                progress=not args.quiet,
+                random_state=rng,
+                n_threads=args.threads,
+            )
+    except DivergenceWarning:
+        raise UserError(
+            f"training diverged, nothing is saved: try a --learning-rate below {args.learning_rate}"
+        ) from None
     except KeyboardInterrupt:
         model.save(args.output)
         print(f"fastmlp: stopped; the network as it stands is in {args.output}", file=sys.stderr)
         return 130
-    if not np.isfinite(model.network.parameters).all():
-        raise UserError(f"training diverged, nothing is saved: try a --learning-rate below {args.learning_rate}")
     model.save(args.output)
     print(f"{args.epochs} epochs in {history.seconds:.2f} s")
     _report(target, model.predict(X, args.threads), train, test)

@@ -165,23 +165,25 @@ def targets(
     return checked
 
 
-def weights_of_samples(data: npt.ArrayLike | None, n_rows: int) -> Array | None:
-    """Return sample weights as float64 of shape (n_rows,), scaled to a mean of 1; None stays None."""
+def weights_of_samples(
+    data: npt.ArrayLike | None, n_rows: int, name: str = "sample_weight", X_name: str = "X"
+) -> Array | None:
+    """Return weights of samples as float64 of shape (n_rows,), scaled to a mean of 1; None stays None."""
     if data is None:
         return None
     a = np.asarray(data)
     if a.dtype.kind not in "fiub":
-        raise TypeError(f"sample_weight must hold real numbers, and its dtype is {a.dtype}")
+        raise TypeError(f"{name} must hold real numbers, and its dtype is {a.dtype}")
     if a.shape != (n_rows,):
-        raise ValueError(f"sample_weight must have shape ({n_rows},), one per row of X; got {a.shape}")
+        raise ValueError(f"{name} must have shape ({n_rows},), one per row of {X_name}; got {a.shape}")
     a = np.array(a, np.float64)
     bad = ~(np.isfinite(a) & (a >= 0))
     if bad.any():
         row = int(bad.argmax())
-        raise ValueError(f"sample_weight[{row}] is {a[row]}: weights are finite and not negative")
+        raise ValueError(f"{name}[{row}] is {a[row]}: weights are finite and not negative")
     largest = a.max()
     if largest == 0:
-        raise ValueError("sample_weight is zero for every row: at least one must be positive")
+        raise ValueError(f"{name} is zero for every row: at least one must be positive")
     a /= largest  # so that the sum of huge weights does not overflow
     a /= a.mean()
     return a

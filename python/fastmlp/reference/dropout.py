@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from . import checks
 from .arrays import Array
@@ -42,13 +41,14 @@ class Dropout:
     rates: Sequence[float]
     seed: int
 
-    def mask(self, l: int, n_rows: int, n: int, dtype: npt.DTypeLike) -> Array:
-        """Return 0 for what is dropped of hidden layer l, and 1 / (1 - rate) for what stays; shape (n_rows, n)."""
+    def mask(self, l: int, a: Array) -> Array:
+        """Return 0 for what is dropped of hidden layer l, and 1 / (1 - rate) for what stays, as an array like ``a``."""
         rate = self.rates[l - 1]
         key = (self.seed + l) * 0x9E3779B9 % 2**32
-        place = (np.arange(n_rows * n, dtype=np.uint64) + np.uint64(key)).astype(np.uint32).reshape(n_rows, n)
+        place = (np.arange(a.size, dtype=np.uint64) + np.uint64(key)).astype(np.uint32).reshape(a.shape)
         stays = (_mix(place) >> np.uint32(8)) >= int(rate * 2**24)
-        return stays * np.asarray(1 / (1 - rate), dtype)
+        mask: Array = np.where(stays, a.dtype.type(1 / (1 - rate)), a.dtype.type(0))
+        return mask
 
 
 def _mix(x: Array) -> Array:

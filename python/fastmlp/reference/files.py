@@ -112,8 +112,16 @@ def load(path: str | os.PathLike[str], network_class: type[AnyNetwork]) -> tuple
             raise ValueError(f"{os.fsdecode(path)}: {error}") from None
 
 
-def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+def write_atomically(
+    path: str | os.PathLike[str],
+    parts: Iterable[bytes | memoryview],
+    temporary: str | None = None,
+    previous: str | None = None,
+) -> None:
     """Write a file that is complete, or is what it was before: also when the machine stops halfway.
+
+    It is written as ``temporary``, in the same folder, by default a name that nobody else has. What ``path`` was before
+    is kept as ``previous``, if that is given: between the two renamings only that name is there.
 
     Raises
     ------
@@ -128,12 +136,18 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
         raise FileNotFoundError(errno.ENOENT, "no such folder", folder)
     if os.path.exists(target) and not os.path.isfile(target):
         raise ValueError(f"{os.fsdecode(path)} is not a regular file")
-    temporary = os.path.join(folder, f".fastmlp-{secrets.token_hex(8)}.tmp")
+    if temporary:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)  # left by a process that was killed
+    else:
+        temporary = os.path.join(folder, f".fastmlp-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+        if previous and os.path.exists(target):
+            os.replace(target, previous)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -20,17 +20,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
+from . import checks, divergence
 from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
-from .batches import batches
 from .dropout import Dropout
 from .layers import Layers
+from .loop import run_batches
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss
+from .monitor import Monitor
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
-from .training import Monitor, check_samples, check_task
+from .training import check_samples, check_task
 
 
 class Network(Layers):
@@ -48,7 +49,7 @@ class Network(Layers):
             Z.append(A[l - 1] @ W[l] + b[l] if self.bias else A[l - 1] @ W[l])
             A.append(s[l].value(Z[l]))
             if dropout and l < len(W) - 1:
-                A[l] = A[l] * dropout.mask(l, *A[l].shape, A[l].dtype)
+                A[l] = A[l] * dropout.mask(l, A[l])
         return Trace(Z, A)
 
     def backward(
@@ -82,7 +83,7 @@ class Network(Layers):
             if l < L and not dropout:
                 delta[l] = (delta[l + 1] @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
             elif l < L and dropout:  # what is dropped has no part in the outputs
-                slope = s[l].derivative(Z[l], s[l].value(Z[l])) * dropout.mask(l, *Z[l].shape, Z[l].dtype)
+                slope = s[l].derivative(Z[l], s[l].value(Z[l])) * dropout.mask(l, Z[l])
                 delta[l] = (delta[l + 1] @ W[l + 1].T) * slope
             dW[l] = A[l - 1].T @ delta[l]
             if self.bias:
@@ -136,7 +137,7 @@ class Network(Layers):
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_data: tuple[npt.ArrayLike, ...] | float | None = None,
         callbacks: Iterable[Any] = (),
         progress: bool = False,
         random_state: int | np.random.Generator | None = None,
@@ -149,24 +150,35 @@ class Network(Layers):
         """Fit the parameters to X and Y; see :meth:`fastmlp.Network.train`."""
         checks.threads(n_threads)
         task = check_task(
-            self, X, Y, epochs, batch_size, optimizer, loss, shuffle, sample_weight, validation_data, random_state
+            self,
+            X,
+            Y,
+            epochs,
+            batch_size,
+            optimizer,
+            loss,
+            shuffle,
+            sample_weight,
+            validation_data,
+            random_state,
+            metrics,
+            dropout,
+            max_time,
         )
         monitor = Monitor(self, task, callbacks, progress)
-        task.optimizer.prepare(self.parameters)
-        with monitor:
-            for _ in range(task.epochs):
-                J = 0.0
-                factors = task.optimizer.factors(1, task.n_batches)
-                for i, rows in enumerate(batches(len(task.X), task.batch_size, task.rng)):
-                    weight = None if task.sample_weight is None else task.sample_weight[rows]
-                    step: Any = self.backward(self.forward(task.X[rows]), task.Y[rows], task.loss, weight)
-                    factor = 1.0 if factors is None else float(factors[i])
-                    task.optimizer.update(self, self._flat(step), step.J, factor)
-                    J += step.J * len(step.A[0])
-                validation = [self._mean_loss(*task.validation, task.loss)] if task.validation else []
-                if monitor.add([J / len(task.X)], validation, () if factors is None else [float(factors[-1])]):
-                    break
+        monitor.prepare(resume)
+        # Numbers that overflow are found by the loss.
+        with monitor, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            run_batches(self, task, monitor)
+        if monitor.diverged:
+            divergence.warn(monitor.history.stop_reason)
         return monitor.history
+
+    def _batch_gradient(
+        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None
+    ) -> tuple[float, Array]:
+        step: Any = self.backward(self.forward(X, dropout), Y, loss, weight, dropout)
+        return step.J, self._flat(step)
 
     def _by_layer(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Return W, b and s as lists indexed by the layer's number, from 1."""
@@ -179,8 +191,8 @@ class Network(Layers):
         first: Array = step.delta[1] * self.dtype.type(len(X))
         return first
 
-    def _mean_loss(self, X: Array, Y: Array, loss: Loss) -> float:
-        step: Any = self.backward(self.forward(X), Y, loss)
+    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
+        step: Any = self.backward(self.forward(X), Y, loss, weight)
         return float(step.J)
 
     def _inputs(self, X: npt.ArrayLike) -> Array:

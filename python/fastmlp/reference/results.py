@@ -53,7 +53,7 @@ class Trace:
     db: list[Array | None] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(slots=True)
 class History:
     """The course of a training run.
 
@@ -64,6 +64,14 @@ class History:
         before that batch's update.
     validation_loss : list of float
         One value per epoch, with the weights at the end of it; empty without validation data.
+    metrics : dict of str to list of float
+        For each metric asked for, one value per epoch, with the weights at the end of it: of the validation
+        data or, without such, of the training data.
+    learning_rate : list of float
+        That of each epoch's last step; empty for optimizers that have none.
+    gradient_norm : list of float
+        Euclidean norm of the gradient of the mean loss of all training samples, with the weights at the end of
+        each epoch; empty unless ``"gradient_norm"`` is among the metrics asked for.
     seconds : float
         Duration of the run.
     stop_reason : str
@@ -72,5 +80,27 @@ class History:
 
     loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    learning_rate: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
     seconds: float = 0.0
     stop_reason: str = ""
+
+    def curves(self) -> dict[str, list[float]]:
+        """Return every curve that has a value per epoch, by name.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> history = fastmlp.Network([1, 1]).train([[1.0]], [0.0], epochs=3, metrics=["mean_absolute_error"])
+        >>> list(history.curves())
+        ['loss', 'mean_absolute_error', 'learning_rate']
+        """
+        all_curves = {
+            "loss": self.loss,
+            "validation_loss": self.validation_loss,
+            **self.metrics,
+            "learning_rate": self.learning_rate,
+            "gradient_norm": self.gradient_norm,
+        }
+        return {name: curve for name, curve in all_curves.items() if curve}

@@ -1,0 +1,227 @@
+"""What watches a run: history, callbacks, progress, time, and numbers that become too large."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import checkpoints, checks
+from .arrays import Array
+from .divergence import settle
+from .metrics import GRADIENT_NORM
+from .optimizers import Optimizer
+from .progress import make_progress
+from .results import History
+from .training import Task
+
+
+@dataclass
+class State:
+    """What a callback sees of a run.
+
+    Attributes
+    ----------
+    network : Network
+        The network in training; its parameters are those at this moment.
+    epoch : int
+        Number of epochs done.
+    epochs : int
+        Number of epochs asked for.
+    history : History
+        The run so far.
+    optimizer : Optimizer
+        The update rule, with its state.
+    task : Task
+        The checked arguments of ``train``.
+    callbacks : list
+        All callbacks of the run.
+    """
+
+    network: Any
+    epoch: int
+    epochs: int
+    history: History
+    optimizer: Optimizer
+    task: Task
+    callbacks: list[Any]
+    # What a checkpoint must agree with.
+    fingerprint: dict[str, Any] = field(default_factory=dict)
+
+
+class Callback(Protocol):
+    """What ``train(callbacks=...)`` takes: any object with one or more of these methods.
+
+    One that has something to remember may also have ``state()``, which gives a dictionary of what JSON can hold and
+    of arrays, and ``load_state(dictionary)``: then checkpoints hold it, and a resumed run calls ``load_state`` before
+    ``on_train_begin``, where ``state.epoch`` is above 0.
+    """
+
+    def on_train_begin(self, state: State) -> None:
+        """Be told that a run begins."""
+
+    def on_epoch_end(self, state: State) -> object:
+        """Be told that an epoch is done; what is truthy stops the run, and a string is the reason why."""
+
+    def on_train_end(self, state: State) -> None:
+        """Be told that a run is over, also when an exception ended it."""
+
+
+# Why a run ended that was let run.
+ALL_DONE = "all epochs done"
+
+EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
+
+
+def check_callbacks(callbacks: Iterable[Any]) -> list[Any]:
+    """Return the callbacks as a list, each with a method to call."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {callbacks!r}")
+    checked = list(callbacks)
+    for callback in checked:
+        if not any(callable(getattr(callback, event, None)) for event in EVENTS):
+            raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
+    return sorted(checked, key=lambda callback: getattr(callback, "comes_last", False))
+
+
+class Monitor:
+    """Keeps the history of a run, and tells callbacks and the progress line about it.
+
+    Use it as a context: leaving it closes the run, whatever ended it.
+    """
+
+    def __init__(self, net: Any, task: Task, callbacks: Iterable[Any], progress: bool) -> None:
+        names = [name for name in task.metrics if name != GRADIENT_NORM]
+        self.history = History(metrics={name: [] for name in names}, stop_reason=ALL_DONE)
+        self.callbacks = check_callbacks(callbacks) if callbacks != () else []
+        self.state = State(net, 0, task.epochs, self.history, task.optimizer, task, self.callbacks)
+        self._task = task
+        self._progress = make_progress() if checks.flag(progress, "progress") else None
+        self._start = time.perf_counter()
+        self._seconds_before, self._epochs_before = 0.0, 0
+        self.diverged = False
+
+    def prepare(self, resume: str | os.PathLike[str] | None) -> None:
+        """Put everything where the run is to begin: where the checkpoint is, if there is one."""
+        if self.callbacks or resume is not None:
+            self.state.fingerprint = checkpoints.fingerprint(self.state)
+        if resume is None:
+            self._task.hold_out()
+        else:
+            checkpoints.resume(resume, self.state)
+        self._task.optimizer.prepare(self.state.network.parameters)
+
+    def __enter__(self) -> Monitor:
+        self._start = time.perf_counter()
+        self._seconds_before, self._epochs_before = self.history.seconds, self.state.epoch
+        if self.callbacks:
+            self._tell("on_train_begin")
+            self._task.optimizer.check()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._take_time()
+        if self._progress:
+            self._progress.close()
+        if self.callbacks:
+            self._tell("on_train_end")
+
+    @property
+    def watches_epochs(self) -> bool:
+        """Whether every epoch's end is to be told, with the parameters as they are then."""
+        return bool(self.callbacks or self._task.metrics)
+
+    @property
+    def has_watchers(self) -> bool:
+        """Whether anybody wants to see a run before it is over."""
+        return self.watches_epochs or self._progress is not None or self._task.max_time is not None
+
+    @property
+    def epochs_left(self) -> int:
+        """Number of epochs still to do."""
+        had_ended = self.history.stop_reason != ALL_DONE
+        return 0 if had_ended else max(self.state.epochs - self.state.epoch, 0)
+
+    def add(
+        self,
+        losses: list[float],
+        validation_losses: list[float],
+        factors: Sequence[float] = (),
+        tell: bool = True,
+    ) -> bool:
+        """Note the end of epochs, if there are any, and tell callbacks; return whether one asks to stop.
+
+        A schedule's factors of the learning rate are those of each epoch's last step.
+        """
+        if not losses:
+            return False
+        self.history.loss += losses
+        self.history.validation_loss += validation_losses
+        self.history.learning_rate += self._task.optimizer.end_epochs(validation_losses or losses, factors)
+        if self._task.metrics:
+            self._measure()
+        self._take_time()
+        self.state.epoch += len(losses)
+        if self._progress:
+            self._progress.show(self.state.epoch, self.state.epochs, self.history)
+        return tell and bool(self.callbacks) and self._ask_to_stop()
+
+    def time_is_over(self) -> bool:
+        """Return whether the run has taken as long as it may."""
+        limit = self._task.max_time
+        if limit is None or time.perf_counter() - self._start < limit or not self.epochs_left:
+            return False
+        self.history.stop_reason = f"max_time of {limit:g} s was over after epoch {self.state.epoch}"
+        return True
+
+    def note_divergence(self, steps: int, bad_layer: int) -> None:
+        """Note that numbers became too large after so many steps of this run; see :func:`settle`."""
+        task = self._task
+        steps += self._epochs_before * task.n_batches
+        self.diverged = True
+        self.history.stop_reason = settle(self.state.network, task.optimizer, task.X, task.n_batches, steps, bad_layer)
+
+    def _measure(self) -> None:
+        """Note the metrics of the network as it is."""
+        task, net = self._task, self.state.network
+        X, Y = task.validation[:2] if task.validation else (task.X, task.Y)
+        Y_hat = net.predict(X) if self.history.metrics else Y
+        for name, metric in task.metrics.items():
+            if metric:
+                self.history.metrics[name].append(float(metric(Y, Y_hat)))
+            else:
+                gradients = net.gradients(task.X, task.Y, task.loss_spec, task.sample_weight)
+                self.history.gradient_norm.append(_norm([*gradients.weights, *gradients.biases]))
+
+    def _take_time(self) -> None:
+        self.history.seconds = self._seconds_before + time.perf_counter() - self._start
+
+    def _ask_to_stop(self) -> bool:
+        optimizer = self._task.optimizer
+        before = optimizer.identity()
+        self._tell("on_epoch_end")
+        if optimizer.identity() != before:
+            raise RuntimeError(
+                "a callback changed the optimizer's rule, steps or slots, or turned a penalty, a limit or a schedule "
+                "on or off; during a run it may change numbers, such as the learning rate, and what is in the slots"
+            )
+        optimizer.check()
+        return self.history.stop_reason != ALL_DONE
+
+    def _tell(self, event: str) -> None:
+        """Call the method ``event`` of every callback. The first that gives something truthy is why the run ends."""
+        for callback in self.callbacks:
+            method = getattr(callback, event, None)
+            answer = method(self.state) if callable(method) else None
+            if answer and event == "on_epoch_end" and self.history.stop_reason == ALL_DONE:
+                default = f"{type(callback).__name__} asked to stop after epoch {self.state.epoch}"
+                self.history.stop_reason = answer if isinstance(answer, str) else default
+
+
+def _norm(arrays: list[Array]) -> float:
+    return math.sqrt(sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays))

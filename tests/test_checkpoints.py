@@ -1,0 +1,407 @@
+"""A run that goes on from a checkpoint ends on the very bits of one that was never disturbed."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import fastmlp
+from fastmlp import Checkpoint, EarlyStopping, reference
+from fastmlp.reference import checkpoints, files, trees
+from fastmlp.reference.arrays import Array
+from fastmlp.reference.optimizers import RULES, SGD, Adam
+
+Data = tuple[Array, Array]
+
+
+@pytest.fixture
+def data(rng: np.random.Generator) -> Data:
+    X = rng.uniform(-1, 1, (30, 2)).astype("float32")
+    return X, np.sin(X.sum(axis=1, keepdims=True))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.checkpoint"
+
+
+def end_of(net: Any, optimizer: Any, history: Any) -> tuple[Any, ...]:
+    """Return all that a run leaves, but the time that it took."""
+    slots = [slot.tobytes() for slot in optimizer.slots]
+    curves = {name: list(curve) for name, curve in history.curves().items()}
+    return net.parameters.tobytes(), slots, optimizer.steps, curves, history.stop_reason
+
+
+def run(
+    network: Any, data: Data, epochs: int, optimizer: Any = None, random_state: Any = 3, **arguments: Any
+) -> tuple[Any, ...]:
+    """Train a new network, and return all that the run leaves."""
+    net, optimizer = network([2, 5, 1], random_state=0), copy.deepcopy(optimizer) or Adam(0.01)
+    arguments = {"batch_size": 7, **arguments}
+    history = net.train(*data, epochs=epochs, optimizer=optimizer, random_state=random_state, **arguments)
+    return end_of(net, optimizer, history)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}], ids=str)
+@pytest.mark.parametrize("rule", RULES)
+def test_two_halves_have_the_bits_of_the_whole(
+    backend: Any, data: Data, path: Path, rule: str, arguments: dict[str, Any]
+) -> None:
+    whole = run(backend, data, 20, RULES[rule], **arguments)
+    run(backend, data, 10, RULES[rule], callbacks=[Checkpoint(path)], **arguments)
+    assert run(backend, data, 20, RULES[rule], resume=path, **arguments) == whole
+
+
+@pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
+def test_any_generator_goes_on_where_it_was(backend: Any, data: Data, path: Path, bits: str) -> None:
+    def generator(seed: int) -> np.random.Generator:
+        return np.random.Generator(getattr(np.random, bits)(seed))
+
+    whole, resumed = generator(1), generator(2)
+    expected = run(backend, data, 20, random_state=whole)
+    run(backend, data, 10, random_state=generator(1), callbacks=[Checkpoint(path)])
+    assert run(backend, data, 20, random_state=resumed, resume=path) == expected
+    assert whole.random() == resumed.random()
+
+
+@pytest.mark.parametrize("validation", [0.3, "data"])
+def test_validation_metrics_and_early_stopping_go_on_too(
+    backend: Any, data: Data, path: Path, validation: float | str
+) -> None:
+    X, Y = data
+    arguments: dict[str, Any] = {
+        "validation_data": (X[:9], Y[:9]) if validation == "data" else validation,
+        "metrics": ["r2", "gradient_norm"],
+        "sample_weight": np.linspace(1, 2, 30),
+        "optimizer": SGD(0.5),
+    }
+    expected = run(backend, data, 500, callbacks=[EarlyStopping(8)], **arguments)
+    n_epochs = len(expected[3]["loss"])
+    assert 8 < n_epochs < 500
+    for done in (1, n_epochs // 2, n_epochs - 3, n_epochs):
+        stopping = EarlyStopping(8)
+        run(backend, data, done, callbacks=[Checkpoint(path), stopping], **arguments)
+        again = run(backend, data, 500, resume=path, callbacks=[EarlyStopping(8)], **arguments)
+        assert again == expected
+
+
+def test_numbers_that_a_callback_changed_go_on_as_they_are(backend: Any, data: Data, path: Path) -> None:
+    class Decay:
+        def on_epoch_end(self, state: Any) -> None:
+            state.optimizer.learning_rate *= 0.9
+
+    whole = run(backend, data, 20, callbacks=[Decay()])
+    run(backend, data, 10, callbacks=[Decay(), Checkpoint(path)])
+    assert run(backend, data, 20, resume=path, callbacks=[Decay()]) == whole
+
+
+def test_one_network_takes_what_the_other_wrote(data: Data, path: Path) -> None:
+    run(reference.Network, data, 10, callbacks=[Checkpoint(path)])
+    parameters = run(fastmlp.Network, data, 20, resume=path)[0]
+    expected = run(fastmlp.Network, data, 20)[0]
+    assert np.frombuffer(parameters, "f4") == pytest.approx(np.frombuffer(expected, "f4"), rel=1e-3)
+
+
+def test_seconds_go_on(backend: Any, data: Data, path: Path) -> None:
+    net = backend([2, 5, 1], random_state=0)
+    first = net.train(*data, epochs=10, batch_size=7, random_state=0, callbacks=[Checkpoint(path)])
+    again = net.train(*data, epochs=10, batch_size=7, random_state=0, resume=path)
+    assert again.seconds > 0.5 * first.seconds
+    assert again.loss == first.loss
+
+
+def test_every_so_many_epochs_or_seconds(data: Data, path: Path) -> None:
+    written = []
+
+    class Watcher:
+        comes_last = True
+
+        def on_epoch_end(self, state: Any) -> None:
+            if path.exists() and (epoch := checkpoints.read(path)["epoch"]) not in written:
+                written.append(epoch)
+
+    run(fastmlp.Network, data, 10, callbacks=[Checkpoint(path, every=3), Watcher()])
+    assert written == [3, 6, 9]
+    path.unlink()
+    written.clear()
+    run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path, seconds=0), Watcher()])
+    run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path, seconds=1e6), Watcher()])
+    assert written == [1, 2, 3]
+
+
+def test_it_is_a_safetensors_file(data: Data, path: Path) -> None:
+    parameters = run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path)])[0]
+    tensors = safetensors.numpy.load_file(path)
+    assert tensors["parameters"].tobytes() == parameters
+    assert set(tensors) == {"parameters", "optimizer.slots.m", "optimizer.slots.v"}
+
+
+DAMAGES = {
+    "cut short": lambda content: content[:-9],
+    "empty": lambda content: b"",
+    "a byte changed": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    "a digit of its history changed": lambda content: content.replace(b"[0.01,0.01,", b"[0.02,0.01,", 1),
+    "a model": lambda content: content.replace(b"fastmlp-checkpoint-1", b"fastmlp", 1),
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "missing"])
+def test_the_one_before_is_taken_where_the_newest_is_damaged(data: Data, path: Path, damage: str) -> None:
+    whole = run(fastmlp.Network, data, 20)
+    run(fastmlp.Network, data, 10, callbacks=[Checkpoint(path)])
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        damaged = DAMAGES[damage](content)
+        assert damaged != content
+        path.write_bytes(damaged)
+    assert checkpoints.read(path)["epoch"] == 9
+    assert run(fastmlp.Network, data, 20, resume=path) == whole
+    os.unlink(f"{path}.previous")
+    error = FileNotFoundError if damage == "missing" else ValueError
+    with pytest.raises(error, match=r"run\.checkpoint"):
+        checkpoints.read(path)
+
+
+def test_a_damaged_file_does_not_take_the_place_of_a_whole_one(data: Data, path: Path) -> None:
+    run(fastmlp.Network, data, 10, callbacks=[Checkpoint(path)])
+    path.write_bytes(path.read_bytes()[:-1])
+    epochs = []
+
+    class Watcher:
+        comes_last = True
+
+        def on_epoch_end(self, state: Any) -> None:
+            previous = trees.read(f"{path}.previous", checkpoints.FORMAT)
+            epochs.append((checkpoints.read(path)["epoch"], previous["epoch"]))
+
+    run(fastmlp.Network, data, 12, resume=path, callbacks=[Checkpoint(path), Watcher()])
+    assert epochs == [(10, 9), (11, 10), (12, 11)]
+
+
+@pytest.mark.parametrize("rate", [1, np.float32(0.5)])
+def test_any_kind_of_number(backend: Any, data: Data, path: Path, rate: Any) -> None:
+    whole = run(backend, data, 20, SGD(rate, normalized=True))
+    run(backend, data, 10, SGD(rate, normalized=True), callbacks=[Checkpoint(path)])
+    assert run(backend, data, 20, SGD(rate, normalized=True), resume=path)[0] == whole[0]
+
+
+def test_headers_that_lie_are_refused(data: Data, path: Path) -> None:
+    run(fastmlp.Network, data, 1, callbacks=[Checkpoint(path)])
+    content = path.read_bytes()
+    n = int.from_bytes(content[:8], "little")
+    entries, rest = json.loads(content[8 : 8 + n]), content[8 + n :]
+
+    def write(**changed: Any) -> None:
+        opening = {**entries["__metadata__"], "sha256": files.NO_DIGEST}
+        header = json.dumps({**entries, "__metadata__": opening, **changed}, separators=(",", ":")).encode()
+        length = len(header).to_bytes(8, "little")
+        digest = files._digest(length, header, rest).encode()
+        path.write_bytes(length + header.replace(files.NO_DIGEST.encode(), digest, 1) + rest)
+
+    write()
+    assert checkpoints.read(path)["epoch"] == 1
+    entry = entries["parameters"]
+    for lie in (
+        {"shape": [2**62, 4]},
+        {"shape": [-1, -21]},
+        {"data_offsets": [0, 2**40]},
+        {"data_offsets": [4, entry["data_offsets"][1] + 4]},
+        {"dtype": "F16"},
+        {"dtype": ["F32"]},
+        {"shape": "F32"},
+    ):
+        write(parameters={**entry, **lie})
+        with pytest.raises(ValueError, match="damaged"):
+            checkpoints.read(path)
+    write(more={"dtype": "F32", "shape": [0], "data_offsets": entries["optimizer.slots.v"]["data_offsets"][1:] * 2})
+    assert checkpoints.read(path)["epoch"] == 1
+
+
+OTHER_RUNS: dict[str, tuple[dict[str, Any], str]] = {
+    "batch size": ({"batch_size": 5}, "its batch size is 7, and here it is 5"),
+    "optimizer": ({"optimizer": SGD(0.01)}, "its optimizer is 'Adam', and here it is 'SGD'"),
+    "numbers": ({"optimizer": Adam(0.02)}, "its optimizer's learning_rate is 0.01, and here it is 0.02"),
+    "shuffle": ({"shuffle": False}, "its shuffling is True, and here it is False"),
+    "generator": (
+        {"random_state": np.random.Generator(np.random.MT19937(0))},
+        "its bit generator is 'PCG64', and here it is 'MT19937'",
+    ),
+    "held out": ({"validation_data": 0.2}, "its number of rows held out is 0, and here it is 6"),
+    "metrics": ({"metrics": ["r2"]}, r"its metrics is \[\], and here it is \['r2'\]"),
+    "callbacks": ({"callbacks": [EarlyStopping(monitor="loss")]}, "its callbacks with a state is"),
+}
+
+
+@pytest.mark.parametrize("other", OTHER_RUNS)
+def test_another_runs_checkpoint_is_refused_and_changes_nothing(
+    backend: Any, data: Data, path: Path, other: str
+) -> None:
+    run(backend, data, 10, callbacks=[Checkpoint(path)])
+    arguments, message = OTHER_RUNS[other]
+    net, rng = backend([2, 5, 1], random_state=1), np.random.default_rng(9)
+    arguments = {"batch_size": 7, "random_state": rng, "optimizer": Adam(0.01), **copy.deepcopy(arguments)}
+    before, optimizer = net.parameters.copy(), copy.deepcopy(arguments["optimizer"])
+    with pytest.raises(ValueError, match=f"run.checkpoint: the checkpoint of another run: {message}"):
+        net.train(*data, epochs=20, resume=path, **arguments)
+    assert np.array_equal(net.parameters, before)
+    assert arguments["optimizer"] == optimizer
+    assert rng.random() == np.random.default_rng(9).random()
+
+
+def test_another_network_or_data_is_refused(backend: Any, data: Data, path: Path) -> None:
+    X, Y = data
+    run(backend, data, 10, callbacks=[Checkpoint(path)])
+    arguments: dict[str, Any] = {"epochs": 20, "batch_size": 7, "optimizer": Adam(0.01), "resume": path}
+    for sizes, keywords, rows, message in (
+        ([2, 6, 1], {}, 30, r"its layer sizes is \[2, 5, 1\], and here it is \[2, 6, 1\]"),
+        ([2, 5, 1], {"activation": "relu"}, 30, "its activations"),
+        ([2, 5, 1], {"dtype": "float64"}, 30, "its dtype is 'float32', and here it is 'float64'"),
+        ([2, 5, 1], {}, 29, "its number of rows is 30, and here it is 29"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            backend(sizes, **keywords).train(X[:rows], Y[:rows], **arguments)
+
+
+def test_bad_arguments(data: Data, path: Path) -> None:
+    for arguments, error, message in (
+        ({"every": 0}, ValueError, "every must be at least 1"),
+        ({"every": 1.5}, TypeError, "every must be an integer"),
+        ({"seconds": -1.0}, ValueError, "seconds must lie in"),
+    ):
+        with pytest.raises(error, match=message):
+            Checkpoint(path, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        run(fastmlp.Network, data, 1, callbacks=[Checkpoint(path / "no" / "run")])
+    with pytest.raises(FileNotFoundError):
+        run(fastmlp.Network, data, 1, resume=path)
+
+
+@pytest.mark.parametrize("fails", ["fsync", "write"])
+def test_a_full_disk_leaves_the_last_checkpoint(
+    backend: Any, data: Data, path: Path, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Filler:
+        def on_epoch_end(self, state: Any) -> None:
+            if state.epoch == 6:
+                if fails == "fsync":
+                    monkeypatch.setattr(os, "fsync", full)
+                else:
+                    monkeypatch.setattr(files, "open", full, raising=False)
+
+    net, optimizer = backend([2, 5, 1], random_state=0), Adam(0.01)
+    arguments: dict[str, Any] = {"batch_size": 7, "optimizer": optimizer, "random_state": 3}
+    with pytest.raises(OSError, match=r"No space left on device: this checkpoint was not written.*run\.checkpoint"):
+        net.train(*data, epochs=20, callbacks=[Filler(), Checkpoint(path)], **arguments)
+    monkeypatch.undo()
+    assert sorted(os.listdir(path.parent)) == ["run.checkpoint", "run.checkpoint.previous"]
+    assert checkpoints.read(path)["epoch"] == 5
+    assert optimizer.steps == 6 * 5  # the network is that of the last epoch
+    assert run(backend, data, 20, resume=path) == run(backend, data, 20)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's file sizes")
+def test_a_file_that_may_not_grow(data: Data, path: Path) -> None:
+    script = f"""
+import resource, signal
+import numpy as np
+import fastmlp
+class Limit:
+    def on_epoch_end(self, state):
+        if state.epoch == 4:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    fastmlp.Network([2, 50, 1]).train(np.ones((9, 2)), np.ones(9), epochs=9,
+        callbacks=[Limit(), fastmlp.Checkpoint({str(path)!r})])
+except OSError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "File too large: this checkpoint was not written, and the last one is as it was" in ran.stdout
+    assert checkpoints.read(path)["epoch"] == 3
+
+
+KILLED = """
+import os, random, signal, sys, time
+import numpy as np
+import fastmlp
+from fastmlp.reference import checkpoints
+
+path, kills = sys.argv[1], int(sys.argv[2])
+X = np.random.default_rng(0).standard_normal((60, 3)).astype("f4")
+Y = np.sin(X.sum(axis=1, keepdims=True))
+
+def train(**arguments):
+    net, optimizer = fastmlp.Network([3, 8, 1], random_state=0), fastmlp.Adam(0.01)
+    net.train(X, Y, epochs=15, batch_size=7, optimizer=optimizer, random_state=1, n_threads=1, **arguments)
+    return net.parameters.tobytes()
+
+def remove():
+    for name in (path, path + ".previous"):
+        if os.path.exists(name):
+            os.unlink(name)
+
+def resumable():
+    return any(map(os.path.exists, (path, path + ".previous")))
+
+whole = train()
+start = time.perf_counter()
+train(callbacks=[fastmlp.Checkpoint(path)])
+longest = time.perf_counter() - start
+remove()
+rng, killed, ends, epochs = random.Random(0), 0, 0, set()
+while killed < kills or resumable() or not ends:
+    had = resumable()
+    child = os.fork()
+    if child == 0:
+        try:
+            end = train(callbacks=[fastmlp.Checkpoint(path)], resume=path if had else None)
+            os._exit(0 if end == whole else 1)
+        except BaseException as error:
+            os.write(2, repr(error).encode())
+            os._exit(2)
+    if killed < kills:
+        time.sleep(rng.uniform(0, 0.6 * longest))
+        os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        killed += 1
+        assert resumable() or not had
+        if resumable():
+            epochs.add(checkpoints.read(path)["epoch"])
+    else:
+        assert os.WEXITSTATUS(status) == 0, status
+        ends += 1
+        assert checkpoints.read(path)["epoch"] == 15
+        remove()
+leftover = set(os.listdir(os.path.dirname(path)))
+print(killed, ends, len(epochs), sorted(leftover - {os.path.basename(path) + ".tmp"}))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are what makes it quick")
+def test_a_run_that_is_killed_at_any_moment_can_go_on(path: Path) -> None:
+    kills = int(os.environ.get("FASTMLP_TEST_KILLS", "200"))
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, str(path), str(kills)]
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    assert ran.returncode == 0, ran.stderr
+    killed, ends, epochs, leftover = ran.stdout.split(maxsplit=3)
+    assert int(killed) == kills
+    assert int(ends) > 0
+    assert int(epochs) > min(7, kills // 10)
+    assert leftover == "[]\n"
