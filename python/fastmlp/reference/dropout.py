@@ -44,7 +44,7 @@ class Dropout:
     def mask(self, l: int, a: Array) -> Array:
         """Return 0 for what is dropped of hidden layer l, and 1 / (1 - rate) for what stays, as an array like ``a``."""
         rate = self.rates[l - 1]
-        key = (self.seed + l) * 0x9E3779B9 % 2**32
+        key = (self.seed * 0x9E3779B9 + l * 0x85EBCA6B) % 2**32
         place = (np.arange(a.size, dtype=np.uint64) + np.uint64(key)).astype(np.uint32).reshape(a.shape)
         stays = (_mix(place) >> np.uint32(8)) >= int(rate * 2**24)
         mask: Array = np.where(stays, a.dtype.type(1 / (1 - rate)), a.dtype.type(0))

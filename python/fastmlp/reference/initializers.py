@@ -67,7 +67,10 @@ class GlorotNormal(_Normal):
 
     name = "glorot_normal"
     share = 2
-    fan = GlorotUniform.fan
+
+    @staticmethod
+    def fan(n_in: int, n_out: int) -> int:
+        return n_in + n_out
 
 
 class HeUniform(_Uniform):
