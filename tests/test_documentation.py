@@ -17,7 +17,8 @@ from fastmlp.reference.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(m.name for m in pkgutil.walk_packages(fastmlp.__path__, "fastmlp.") if not m.name.endswith("__main__"))
-PUBLIC = [fastmlp.Network, fastmlp.Optimizer, *OPTIMIZERS, *SCHEDULES, fastmlp.load]
+SOLVERS = [fastmlp.LBFGS, fastmlp.LevenbergMarquardt]
+PUBLIC = [fastmlp.Network, fastmlp.Optimizer, *OPTIMIZERS, *SOLVERS, *SCHEDULES, fastmlp.load]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -29,7 +30,8 @@ def test_examples_of_docstrings(name: str) -> None:
 
 def test_every_public_thing_has_an_example() -> None:
     methods = [
-        getattr(fastmlp.Network, n) for n in ("from_parameters", "predict", "loss", "gradients", "trace", "train")
+        getattr(fastmlp.Network, n)
+        for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train")
     ]
     for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
         assert ">>>" in (thing.__doc__ or ""), thing

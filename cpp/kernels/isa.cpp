@@ -45,6 +45,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       scale<T>,
       limit_columns<T>,
       transpose<T>,
+      khatri_rao<T>,
       lay_in_panels<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,

@@ -9,16 +9,20 @@ from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
 from .files import load
+from .lbfgs import LBFGS
 from .network import Network
 from .reference import schedules
 from .reference.gradient_check import check_gradients
 from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
+from .reference.solvers import LevenbergMarquardt
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adagrad",
     "Adam",
     "AdamW",
+    "LevenbergMarquardt",
     "Lion",
     "NAdam",
     "Network",

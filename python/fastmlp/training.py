@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._core import Rule
+from ._core import LevenbergMarquardtFloat32, LevenbergMarquardtFloat64, Rule
 from .reference import checks
 from .reference.arrays import Array
 from .reference.layers import Layers
@@ -20,6 +20,7 @@ from .reference.loss_choice import LossSpec
 from .reference.losses import Loss
 from .reference.optimizers import OPTIMIZERS, Optimizer
 from .reference.results import History
+from .reference.solvers import LevenbergMarquardt, Solver
 from .reference.specs import parameters
 from .reference.training import ALL_DONE, Monitor, Task, check_task
 
@@ -39,7 +40,7 @@ class Trainable(Layers):
         *,
         epochs: int,
         batch_size: int | None = None,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Solver | None = None,
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
@@ -67,9 +68,10 @@ class Trainable(Layers):
             Samples of one update: None takes all (batch gradient descent), 1 is stochastic gradient
             descent, anything between is mini-batch descent. Gradients are averaged over the batch; the
             last, shorter batch of an epoch counts too.
-        optimizer : Optimizer, optional
+        optimizer : Optimizer or solver, optional
             The update rule, such as ``fastmlp.SGD(0.1)``, with its penalties, limits and schedule, and its
-            state, which it keeps from call to call. By default a new ``Adam()``.
+            state, which it keeps from call to call. By default a new ``Adam()``. ``fastmlp.LBFGS()`` and
+            ``fastmlp.LevenbergMarquardt()`` are solvers: an epoch is an iteration of theirs, with all samples.
         loss : {"squared_error"}, default "squared_error"
             Loss of a sample.
         shuffle : bool, default True
@@ -103,6 +105,8 @@ class Trainable(Layers):
             If an argument is wrong. The network is then as it was.
         RuntimeError
             If this network is being trained already, or a callback gives the optimizer another rule.
+        MemoryError
+            If the matrices of LevenbergMarquardt would take more than its ``memory_limit``.
         KeyboardInterrupt
             On Ctrl-C, within a tenth of a second for networks of up to a few million parameters. The
             parameters are those of the last whole step.
@@ -161,14 +165,16 @@ class Trainable(Layers):
         try:
             task.optimizer.prepare(self.parameters)
             with monitor:
-                self._run(task, monitor, threads)
+                if isinstance(task.optimizer, Solver):
+                    task.optimizer.solve(self, task, monitor)
+                else:
+                    self._run(task, task.optimizer, monitor, threads)
         finally:
             self._core.release()
         return monitor.history
 
-    def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
+    def _run(self, task: Task, optimizer: Optimizer, monitor: Monitor, n_threads: int) -> None:
         """Run the compiled loop: at one go, or in stretches of epochs for which a schedule gives the factors."""
-        optimizer = task.optimizer
         rule = self._rule(optimizer)
         if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
             optimizer.checked = rule
@@ -177,15 +183,21 @@ class Trainable(Layers):
             longest = 1 if optimizer.watches_losses else max(1, MOST_FACTORS // task.n_batches)
             epochs = task.epochs - done if optimizer.schedule is None else min(longest, task.epochs - done)
             factors = optimizer.factors(epochs, task.n_batches)
-            if not self._run_stretch(task, monitor, n_threads, rule, epochs, factors):
+            if not self._run_stretch(task, optimizer, monitor, n_threads, rule, epochs, factors):
                 return
             done += epochs
 
     def _run_stretch(
-        self, task: Task, monitor: Monitor, n_threads: int, rule: Rule, epochs: int, factors: Array | None
+        self,
+        task: Task,
+        optimizer: Optimizer,
+        monitor: Monitor,
+        n_threads: int,
+        rule: Rule,
+        epochs: int,
+        factors: Array | None,
     ) -> bool:
         """Run some epochs, coming back now and then if there is anything to do; return whether to carry on."""
-        optimizer = task.optimizer
         seen, steps_before = _core.Progress(optimizer.last_loss), optimizer.steps
         ends = iter(() if factors is None else factors[task.n_batches - 1 :: task.n_batches].tolist())
         X_validation, Y_validation = task.validation or (None, None)
@@ -234,6 +246,13 @@ class Trainable(Layers):
                 optimizer.last_loss = seen.last_loss
         add()
         return not stopped
+
+    def _least_squares(
+        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+    ) -> LevenbergMarquardtFloat32 | LevenbergMarquardtFloat64:
+        compiled = LevenbergMarquardtFloat32 if self.dtype == np.float32 else LevenbergMarquardtFloat64
+        tolerances = rule.largest_damping, rule.gradient_tolerance, rule.step_tolerance
+        return compiled(self._core, X, Y, weight, *tolerances, rule.accelerated, rule.bayesian, state)
 
     def _rule(self, optimizer: Optimizer) -> Rule:
         """Return what the core knows of an optimizer that was checked and prepared."""

@@ -25,10 +25,12 @@ from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
 from .batches import batches
 from .layers import Layers
+from .levenberg_marquardt import Run
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
+from .solvers import LevenbergMarquardt, Solver
 from .training import Monitor, check_samples, check_task
 
 
@@ -112,6 +114,26 @@ class Network(Layers):
         X, Y, _ = check_samples(self, X, Y, None, J)
         return self.backward(self.forward(X), Y, J)
 
+    def jacobian(self, X: npt.ArrayLike) -> Array:
+        """Return the derivatives of Y_hat by all parameters; see :meth:`fastmlp.Network.jacobian`."""
+        W, _, s = self._by_layer()
+        trace: Any = self.forward(self._inputs(X))
+        Z, A = trace.Z, trace.A
+        n, L = len(A[0]), len(s) - 1
+        J = np.empty((n, self.layer_sizes[-1], self.parameters.size), self.dtype)
+        for output in range(J.shape[1]):
+            delta = np.zeros_like(A[L])
+            delta[:, output] = 1
+            delta = s[L].pull_back(A[L], delta) if isinstance(s[L], Link) else delta * s[L].derivative(Z[L], A[L])
+            parts = []
+            for l in range(L, 0, -1):
+                if l < L:
+                    delta = (delta @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
+                dW = (A[l - 1][:, :, np.newaxis] * delta[:, np.newaxis, :]).reshape(n, W[l].size)
+                parts.append(np.hstack([dW, delta]) if self.bias else dW)
+            J[:, output] = np.hstack(parts[::-1])
+        return J
+
     def train(
         self,
         X: npt.ArrayLike,
@@ -119,7 +141,7 @@ class Network(Layers):
         *,
         epochs: int,
         batch_size: int | None = None,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Solver | None = None,
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
@@ -141,6 +163,9 @@ class Network(Layers):
         monitor = Monitor(self, task, callbacks, progress)
         task.optimizer.prepare(self.parameters)
         with monitor:
+            if isinstance(task.optimizer, Solver):
+                task.optimizer.solve(self, task, monitor)
+                return monitor.history
             for _ in range(task.epochs):
                 J = 0.0
                 factors = task.optimizer.factors(1, task.n_batches)
@@ -154,6 +179,15 @@ class Network(Layers):
                 if monitor.add([J / len(task.X)], validation, () if factors is None else [float(factors[-1])]):
                     break
         return monitor.history
+
+    def _value_and_gradient(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> tuple[float, Array]:
+        step: Any = self.backward(self.forward(X), Y, loss, weight)
+        return step.J, self._flat(step)
+
+    def _least_squares(
+        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+    ) -> Run:
+        return Run(self, X, Y, weight, rule, state)
 
     def _by_layer(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Return W, b and s as lists indexed by the layer's number, from 1."""

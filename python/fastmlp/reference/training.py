@@ -18,6 +18,7 @@ from .loss_choice import LossSpec, loss_of
 from .losses import Loss
 from .optimizers import Adam, Optimizer
 from .results import History
+from .solvers import Solver
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Task:
     epochs: int
     batch_size: int
     loss: Loss
-    optimizer: Optimizer
+    optimizer: Optimizer | Solver
     rng: np.random.Generator | None  # None where no order is drawn
 
     @property
@@ -87,7 +88,7 @@ def check_task(
     Y: npt.ArrayLike,
     epochs: int,
     batch_size: int | None,
-    optimizer: Optimizer | None,
+    optimizer: Optimizer | Solver | None,
     loss: LossSpec,
     shuffle: bool,
     sample_weight: npt.ArrayLike | None,
@@ -108,6 +109,8 @@ def check_task(
     size = len(X) if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), len(X))
     if optimizer is None:
         optimizer = Adam()
+    elif isinstance(optimizer, Solver):
+        optimizer.check_loss(J)
     elif not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {optimizer!r}")
     optimizer.check_batch(size, len(X))
