@@ -4,6 +4,7 @@
 // Values are checked in Python, with names and places in the messages. What is checked here is what
 // would read or write memory that is not ours.
 #include "bindings_network.h"
+#include "bindings_solvers.h"
 #include "processors.h"
 
 namespace fastmlp {
@@ -59,7 +60,7 @@ void export_plain_methods(const py::class_<N>& network) {
 }
 
 template <class T>
-void export_network(py::module_& m, const char* name) {
+void export_network(py::module_& m, const char* name, const char* levenberg_marquardt) {
   using N = PyNetwork<T>;
   const auto X = py::arg("X").noconvert();
   const auto Y = py::arg("Y").noconvert();
@@ -81,10 +82,12 @@ void export_network(py::module_& m, const char* name) {
            py::arg("n_threads"))
       .def("trace", &N::trace, X, Y, py::arg("loss"))
       .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
-           py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"), py::arg("shuffles"), py::arg("dropout"),
-           py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(), py::arg("steps"), py::arg("n_threads"),
-           py::arg("report_every_epoch"), py::arg("progress"), py::arg("report"));
+           py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"),
+           py::arg("shuffles"), py::arg("dropout"), py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(),
+           py::arg("steps"), py::arg("n_threads"), py::arg("report_every_epoch"), py::arg("progress"),
+           py::arg("report"));
   export_plain_methods<N>(network);
+  export_solvers<T>(m, network, levenberg_marquardt);
   m.def(
       "find_nonfinite",
       [](const Array<T>& x) {
@@ -153,8 +156,8 @@ PYBIND11_MODULE(_core, m) {
            py::arg("optimizer"), py::arg("name"), py::arg("numbers"), py::arg("slots"), py::arg("dtype"));
   py::class_<PyLoss>(m, "Loss", py::is_final())
       .def(py::init<const std::string&, const std::vector<double>&>(), py::arg("name"), py::arg("parameters"));
-  export_network<float>(m, "NetworkFloat32");
-  export_network<double>(m, "NetworkFloat64");
+  export_network<float>(m, "NetworkFloat32", "LevenbergMarquardtFloat32");
+  export_network<double>(m, "NetworkFloat64", "LevenbergMarquardtFloat64");
   m.def("activations", [] { return names(Activations{}); });
   m.def("links", [] { return names(Links{}); });
   m.def("losses", [] { return names(Losses{}); });

@@ -31,6 +31,9 @@ class PyNetwork {
     data_ = flat(parameters_, net_.n_parameters(), "parameters do not fit the layers");
   }
 
+  const Network& layers() const { return net_; }
+  T* parameters() const { return data_; }
+
   py::array_t<T> predict(const Array<T>& X, int n_threads) const {
     require(X.ndim() == 2, "X must be a matrix");
     const int64_t n = X.shape(0);

@@ -28,7 +28,8 @@ def test_examples_of_docstrings(name: str) -> None:
 
 def test_every_public_thing_has_an_example() -> None:
     methods = [
-        getattr(fastmlp.Network, n) for n in ("from_parameters", "predict", "loss", "gradients", "trace", "train")
+        getattr(fastmlp.Network, n)
+        for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train")
     ]
     for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
         assert ">>>" in (thing.__doc__ or ""), thing

@@ -56,6 +56,14 @@ void update(T* w, const T* g, T* const* slot, const double* constants, T scale, 
 }
 
 template <class T>
+void khatri_rao(int64_t m, int64_t n, int64_t columns, const T* a, const T* b, int64_t stride, T* to, int64_t to_step) {
+  for (int64_t i = 0; i < m; i++, a += stride, to += to_step)
+    for (int64_t j = 0; j < n; j++)
+      for (int64_t s = 0; s < columns; s += lanes<T>)
+        store(to + j * stride + s, load(a + s) * load(b + j * stride + s));
+}
+
+template <class T>
 int64_t find_nonfinite(const T* x, int64_t n) {
   constexpr int64_t block = 16 * lanes<T>;
   for (int64_t i = 0; i < n; i += block) {

@@ -46,6 +46,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       scale<T>,
       limit_columns<T>,
       transpose<T>,
+      khatri_rao<T>,
       lay_in_panels<T>,
       drop<T>,
       find_nonfinite<T>,

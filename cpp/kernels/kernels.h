@@ -158,6 +158,10 @@ struct Kernels {
   void (*limit_columns)(T* W, int64_t rows, int64_t n, int64_t stride, double limit);
   // to (n, m) = from (m, n) transposed. Whole vectors of `to` are written, with zeros beyond column m.
   void (*transpose)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t to_stride);
+  // to (m * n, columns): row i * n + j is row i of a (m, columns) times row j of b (n, columns), element by element;
+  // rows of a, b and `to` have the same stride, but those of the next i lie to_step further on.
+  void (*khatri_rao)(int64_t m, int64_t n, int64_t columns, const T* a, const T* b, int64_t stride, T* to,
+                     int64_t to_step);
   // The n columns of m rows, copied into panels of panel_rows rows.
   void (*lay_in_panels)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t panel_rows);
   // In place: elements whose place, with this key, is `dropped` become 0, the others are scaled. Rows count from

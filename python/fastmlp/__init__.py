@@ -10,6 +10,7 @@ from . import reference
 from ._core import __version__
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
 from .files import load
+from .lbfgs import LBFGS
 from .network import Network
 from .reference import schedules
 from .reference.checkpoints import Checkpoint
@@ -17,8 +18,10 @@ from .reference.divergence import DivergenceWarning
 from .reference.gradient_check import check_gradients
 from .reference.learning_rates import LearningRateRange, find_learning_rate
 from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
+from .reference.solvers import LevenbergMarquardt
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adagrad",
     "Adam",
@@ -28,6 +31,7 @@ __all__ = [
     "DivergenceWarning",
     "EarlyStopping",
     "LearningRateRange",
+    "LevenbergMarquardt",
     "Lion",
     "LogToLogger",
     "NAdam",

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from . import _core
 from .reference import checks
-from .reference.activations import activation_of, output_activation_of, pulled_back
-from .reference.arrays import Array, aligned_zeros
+from .reference.activations import Link, activation_of, output_activation_of, pulled_back
+from .reference.arrays import Array
 from .reference.dropout import Dropout
 from .reference.layers import Layers
 from .reference.loss_choice import CustomLoss, LossSpec, loss_of
@@ -142,9 +142,7 @@ class Network(Trainable):
         """
         J = loss_of(loss, self.activations[-1])
         X, Y, weight = self._samples(X, Y, sample_weight, J)
-        if isinstance(J, CustomLoss):
-            return _mean(J.value(self._core.predict(X, 0), Y), weight)
-        return self._core.loss(X, Y, weight, core_loss(J), 0)
+        return self._mean_loss(X, Y, weight, J)
 
     def gradients(
         self,
@@ -178,15 +176,10 @@ class Network(Trainable):
         array([[1.8]])
         """
         J = loss_of(loss, self.activations[-1])
-        X, Y, weight = self._samples(X, Y, sample_weight, J)
+        samples = self._samples(X, Y, sample_weight, J)
         flat = type(self).__new__(type(self))
         Layers._lay_out(flat, self._sizes, self._activations, self._bias, self.dtype)
-        losses, slope = self._given_slope(X, Y, J)
-        if losses is None:
-            value = self._core.gradient(X, Y, weight, core_loss(J), flat.parameters, 0)
-        else:
-            self._core.gradient(X, slope, weight, core_loss(Given()), flat.parameters, 0)
-            value = _mean(losses, weight)
+        value, flat.parameters[:] = self._value_and_gradient(*samples, J)
         return Gradients(value, flat.weights, flat.biases)
 
     def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
@@ -235,10 +228,65 @@ class Network(Trainable):
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
         return Trace([None, *Z], [X, *A], J, [None, *delta], dW, db)
 
+    def jacobian(self, X: npt.ArrayLike) -> Array:
+        """Return the derivatives of every output with respect to every parameter.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_in)
+            Inputs.
+
+        Returns
+        -------
+        ndarray, shape (n, n_out, p)
+            dY_hat[i, k] / dparameters, for each row and output, in the network's dtype and in the order of
+            ``parameters``. It takes n * n_out * p numbers of memory.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit, or an element is NaN or infinite.
+        TypeError
+            If X does not hold real numbers.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> net = fastmlp.Network.from_parameters([[[2.0], [3.0]]], [[1.0]])
+        >>> net.jacobian([[5.0, 7.0]])
+        array([[[5., 7., 1.]]])
+        """
+        X = self._inputs(X)
+        J = self._core.jacobian(X)
+        output = output_activation_of(self.activations[-1])
+        if not isinstance(output, Link):
+            return J
+        Y_hat, dZ = self.predict(X), J.copy()
+        for k, slope in enumerate(np.eye(J.shape[1], dtype=self.dtype)):
+            pulled = output.pull_back(Y_hat, np.broadcast_to(slope, Y_hat.shape))
+            np.einsum("ij,ijp->ip", pulled, dZ, out=J[:, k])
+        return J
+
     def _samples(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None, loss: Loss
     ) -> tuple[Array, Array, Array | None]:
         return check_samples(self, X, Y, sample_weight, loss, _core.find_nonfinite)
+
+    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
+        if isinstance(loss, CustomLoss):
+            return _mean(loss.value(self._core.predict(X, 0), Y), weight)
+        return self._core.loss(X, Y, weight, core_loss(loss), 0)
+
+    def _value_and_gradient(
+        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None
+    ) -> tuple[float, Array]:
+        assert dropout is None  # which the compiled loop has for itself
+        gradient = np.empty_like(self.parameters)
+        losses, slope = self._given_slope(X, Y, loss)
+        if losses is None:
+            return self._core.gradient(X, Y, weight, core_loss(loss), gradient, 0), gradient
+        self._core.gradient(X, slope, weight, core_loss(Given()), gradient, 0)
+        return _mean(losses, weight), gradient
 
     def _given_slope(self, X: Array, Y: Array, loss: Loss) -> tuple[Array | None, Array]:
         """Return what a user's own loss gives: losses, and derivatives as the core takes them; None, Y for others."""
@@ -247,19 +295,6 @@ class Network(Trainable):
         Y_hat = self._core.predict(X, 0)
         losses, slope = loss.both(Y_hat, Y)
         return losses, pulled_back(self.activations[-1], Y_hat, slope)
-
-    def _batch_gradient(
-        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None
-    ) -> tuple[float, Array]:
-        """Return the mean of a user's own loss, which there is no dropout with, and its gradient."""
-        losses, slope = self._given_slope(X, Y, loss)
-        gradient = aligned_zeros(self.parameters.size, self.dtype)
-        self._core.gradient(X, slope, weight, core_loss(Given()), gradient, 0)
-        assert losses is not None
-        return _mean(losses, weight), gradient
-
-    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
-        return _mean(loss.value(self._core.predict(X, 0), Y), weight)
 
     def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
         slope = np.ascontiguousarray(pulled_back(self.activations[-1], Y_hat, slope))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._core import Progress, Rule
+from ._core import LevenbergMarquardtFloat32, LevenbergMarquardtFloat64, Progress, Rule
 from .reference import checks, divergence
 from .reference.arrays import Array
 from .reference.layers import Layers
@@ -22,6 +22,7 @@ from .reference.losses import Loss
 from .reference.monitor import ALL_DONE, Monitor
 from .reference.optimizers import OPTIMIZERS, Optimizer
 from .reference.results import History
+from .reference.solvers import LevenbergMarquardt, Solver
 from .reference.specs import parameters
 from .reference.training import Task, check_task
 
@@ -41,7 +42,7 @@ class Trainable(Layers):
         *,
         epochs: int,
         batch_size: int | None = None,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Solver | None = None,
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
@@ -69,9 +70,10 @@ class Trainable(Layers):
             Samples of one update: None takes all (batch gradient descent), 1 is stochastic gradient
             descent, anything between is mini-batch descent. Gradients are averaged over the batch; the
             last, shorter batch of an epoch counts too.
-        optimizer : Optimizer, optional
+        optimizer : Optimizer or solver, optional
             The update rule, such as ``fastmlp.SGD(0.1)``, with its penalties, limits and schedule, and its
-            state, which it keeps from call to call. By default a new ``Adam()``.
+            state, which it keeps from call to call. By default a new ``Adam()``. ``fastmlp.LBFGS()`` and
+            ``fastmlp.LevenbergMarquardt()`` are solvers: an epoch is an iteration of theirs, with all samples.
         loss : {"squared_error"}, default "squared_error"
             Loss of a sample.
         shuffle : bool, default True
@@ -128,6 +130,8 @@ class Trainable(Layers):
             If the checkpoint cannot be read.
         RuntimeError
             If this network is being trained already, or a callback gives the optimizer another rule.
+        MemoryError
+            If the matrices of LevenbergMarquardt would take more than its ``memory_limit``.
         KeyboardInterrupt
             On Ctrl-C, within a tenth of a second for networks of up to a few million parameters. The
             parameters are those of the last whole step.
@@ -161,7 +165,7 @@ class Trainable(Layers):
         )
         if done is not None:
             losses, seconds, trouble = done
-            assert optimizer is not None  # its rule was found
+            assert isinstance(optimizer, Optimizer)  # its rule was found
             rates = [optimizer.learning_rate] * len(losses)
             history = History(losses, [], {}, rates, [], seconds, ALL_DONE)
             if trouble:
@@ -199,19 +203,20 @@ class Trainable(Layers):
         try:
             monitor.prepare(resume)
             with monitor:
-                if isinstance(task.loss, CustomLoss):
-                    run_batches(self, task, monitor)
+                if isinstance(task.optimizer, Solver):
+                    task.optimizer.solve(self, task, monitor)
+                elif isinstance(task.loss, CustomLoss):
+                    run_batches(self, task, task.optimizer, monitor)
                 else:
-                    self._run(task, monitor, threads)
+                    self._run(task, task.optimizer, monitor, threads)
         finally:
             self._core.release()
         if monitor.diverged:
             divergence.warn(monitor.history.stop_reason)
         return monitor.history
 
-    def _run(self, task: Task, monitor: Monitor, n_threads: int) -> None:
+    def _run(self, task: Task, optimizer: Optimizer, monitor: Monitor, n_threads: int) -> None:
         """Run the compiled loop: at one go, or in stretches of epochs for which a schedule gives the factors."""
-        optimizer = task.optimizer
         rule = self._rule(optimizer)
         if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
             optimizer.checked = rule
@@ -221,7 +226,7 @@ class Trainable(Layers):
             epochs = monitor.epochs_left if optimizer.schedule is None else min(longest, monitor.epochs_left)
             factors = optimizer.factors(epochs, task.n_batches)
             seen = Progress(optimizer.last_loss)
-            carries_on = self._run_stretch(task, monitor, n_threads, rule, epochs, factors, seen)
+            carries_on = self._run_stretch(task, optimizer, monitor, n_threads, rule, epochs, factors, seen)
             if seen.diverged:
                 monitor.note_divergence(optimizer.steps - before, seen.bad_layer)
             if not carries_on:
@@ -230,6 +235,7 @@ class Trainable(Layers):
     def _run_stretch(
         self,
         task: Task,
+        optimizer: Optimizer,
         monitor: Monitor,
         n_threads: int,
         rule: Rule,
@@ -238,7 +244,6 @@ class Trainable(Layers):
         seen: Progress,
     ) -> bool:
         """Run some epochs, coming back now and then if there is anything to do; return whether to carry on."""
-        optimizer = task.optimizer
         steps_before = optimizer.steps
         ends = iter(() if factors is None else factors[task.n_batches - 1 :: task.n_batches].tolist())
         X_validation, Y_validation, weight_validation = task.validation or (None, None, None)
@@ -295,6 +300,13 @@ class Trainable(Layers):
             note()
         add()
         return not stopped
+
+    def _least_squares(
+        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+    ) -> LevenbergMarquardtFloat32 | LevenbergMarquardtFloat64:
+        compiled = LevenbergMarquardtFloat32 if self.dtype == np.float32 else LevenbergMarquardtFloat64
+        tolerances = rule.largest_damping, rule.gradient_tolerance, rule.step_tolerance
+        return compiled(self._core, X, Y, weight, *tolerances, rule.accelerated, rule.bayesian, state)
 
     def _rule(self, optimizer: Optimizer) -> Rule:
         """Return what the core knows of an optimizer that was checked and prepared."""

@@ -9,6 +9,7 @@ from .arrays import Array
 from .checks import find_nonfinite
 from .layers import Layers
 from .optimizers import Optimizer
+from .solvers import Solver
 
 
 class DivergenceWarning(RuntimeWarning):
@@ -30,7 +31,7 @@ class DivergenceWarning(RuntimeWarning):
     """
 
 
-def settle(net: Layers, optimizer: Optimizer, X: Array, n_batches: int, steps: int, bad_layer: int) -> str:
+def settle(net: Layers, optimizer: Optimizer | Solver, X: Array, n_batches: int, steps: int, bad_layer: int) -> str:
     """Return what went wrong after so many steps, of ``n_batches`` an epoch; reset an optimizer that overflowed too.
 
     ``bad_layer`` is the first layer that the last update left with parameters that are not finite; 0 if the loss of

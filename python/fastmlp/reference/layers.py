@@ -195,6 +195,13 @@ class Layers:
         """Return delta[1] of each row by itself, for derivatives ``slope`` of something by the outputs."""
         raise NotImplementedError
 
+    def _in_float64(self: Self) -> Self:
+        """Return an independent network with the same parameters in float64."""
+        other = type(self).__new__(type(self))
+        other._lay_out(self._sizes, self._activations, self._bias, np.dtype(np.float64))
+        other._parameters[:] = self._parameters
+        return other
+
     def _can_read(self, X: object, Y: object) -> bool:
         """Return whether X and Y are known to be right as they are; what is not goes through every check."""
         return False

@@ -11,26 +11,27 @@ from .batches import batches
 from .dropout import Dropout, draw_seed
 from .layers import Layers
 from .monitor import Monitor
+from .optimizers import Optimizer
 from .training import Task
 
 
-def run_batches(net: Any, task: Task, monitor: Monitor) -> None:
+def run_batches(net: Any, task: Task, optimizer: Optimizer, monitor: Monitor) -> None:
     """Train a network batch by batch. Parameters that overflow are put back to those of the last epoch's end."""
     steps, kept = 0, net.parameters.copy()
     for _ in range(monitor.epochs_left):
         J = 0.0
-        factors = task.optimizer.factors(1, task.n_batches)
+        factors = optimizer.factors(1, task.n_batches)
         for i, rows in enumerate(batches(len(task.X), task.batch_size, task.rng if task.shuffles else None)):
             if monitor.time_is_over():
                 return
             weight = None if task.sample_weight is None else task.sample_weight[rows]
             dropout = Dropout(task.dropout, draw_seed(task.rng)) if task.dropout and task.rng else None
             X, Y = task.X[rows], task.Y[rows]
-            loss, gradient = net._batch_gradient(X, Y, weight, task.loss, dropout)
+            loss, gradient = net._value_and_gradient(X, Y, weight, task.loss, dropout)
             if not math.isfinite(loss):
                 monitor.note_divergence(steps, _mend(net, kept))
                 return
-            task.optimizer.update(net, gradient, loss, 1.0 if factors is None else float(factors[i]))
+            optimizer.update(net, gradient, loss, 1.0 if factors is None else float(factors[i]))
             J += loss * len(X)
             steps += 1
         bad_layer = _mend(net, kept)

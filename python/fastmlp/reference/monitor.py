@@ -18,6 +18,7 @@ from .metrics import GRADIENT_NORM
 from .optimizers import Optimizer
 from .progress import make_progress
 from .results import History
+from .solvers import Solver
 from .training import Task
 
 
@@ -47,7 +48,7 @@ class State:
     epoch: int
     epochs: int
     history: History
-    optimizer: Optimizer
+    optimizer: Optimizer | Solver
     task: Task
     callbacks: list[Any]
     # What a checkpoint must agree with.

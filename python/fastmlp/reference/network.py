@@ -25,12 +25,14 @@ from .activations import Link, activation_of, output_activation_of
 from .arrays import Array
 from .dropout import Dropout
 from .layers import Layers
+from .levenberg_marquardt import Run
 from .loop import run_batches
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss
 from .monitor import Monitor
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
+from .solvers import LevenbergMarquardt, Solver
 from .training import check_samples, check_task
 
 
@@ -126,6 +128,26 @@ class Network(Layers):
         X, Y, _ = check_samples(self, X, Y, None, J)
         return self.backward(self.forward(X), Y, J)
 
+    def jacobian(self, X: npt.ArrayLike) -> Array:
+        """Return the derivatives of Y_hat by all parameters; see :meth:`fastmlp.Network.jacobian`."""
+        W, _, s = self._by_layer()
+        trace: Any = self.forward(self._inputs(X))
+        Z, A = trace.Z, trace.A
+        n, L = len(A[0]), len(s) - 1
+        J = np.empty((n, self.layer_sizes[-1], self.parameters.size), self.dtype)
+        for output in range(J.shape[1]):
+            delta = np.zeros_like(A[L])
+            delta[:, output] = 1
+            delta = s[L].pull_back(A[L], delta) if isinstance(s[L], Link) else delta * s[L].derivative(Z[L], A[L])
+            parts = []
+            for l in range(L, 0, -1):
+                if l < L:
+                    delta = (delta @ W[l + 1].T) * s[l].derivative(Z[l], A[l])
+                dW = (A[l - 1][:, :, np.newaxis] * delta[:, np.newaxis, :]).reshape(n, W[l].size)
+                parts.append(np.hstack([dW, delta]) if self.bias else dW)
+            J[:, output] = np.hstack(parts[::-1])
+        return J
+
     def train(
         self,
         X: npt.ArrayLike,
@@ -133,7 +155,7 @@ class Network(Layers):
         *,
         epochs: int,
         batch_size: int | None = None,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Solver | None = None,
         loss: LossSpec = "squared_error",
         shuffle: bool = True,
         sample_weight: npt.ArrayLike | None = None,
@@ -169,16 +191,24 @@ class Network(Layers):
         monitor.prepare(resume)
         # Numbers that overflow are found by the loss.
         with monitor, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            run_batches(self, task, monitor)
+            if isinstance(task.optimizer, Solver):
+                task.optimizer.solve(self, task, monitor)
+            else:
+                run_batches(self, task, task.optimizer, monitor)
         if monitor.diverged:
             divergence.warn(monitor.history.stop_reason)
         return monitor.history
 
-    def _batch_gradient(
-        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None
+    def _value_and_gradient(
+        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None
     ) -> tuple[float, Array]:
         step: Any = self.backward(self.forward(X, dropout), Y, loss, weight, dropout)
         return step.J, self._flat(step)
+
+    def _least_squares(
+        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+    ) -> Run:
+        return Run(self, X, Y, weight, rule, state)
 
     def _by_layer(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Return W, b and s as lists indexed by the layer's number, from 1."""

@@ -18,6 +18,7 @@ from .loss_choice import LossSpec, loss_of
 from .losses import Loss
 from .metrics import Metric, check_metrics
 from .optimizers import Adam, Optimizer
+from .solvers import Solver
 from .validation import Samples
 
 
@@ -34,7 +35,7 @@ class Task:
     batch_size: int
     loss: Loss
     loss_spec: LossSpec
-    optimizer: Optimizer
+    optimizer: Optimizer | Solver
     random_state: np.random.Generator | None
     rng: np.random.Generator | None  # the same, or None where batches draw nothing
     shuffles: bool
@@ -72,7 +73,7 @@ def check_task(
     Y: npt.ArrayLike,
     epochs: int,
     batch_size: int | None,
-    optimizer: Optimizer | None,
+    optimizer: Optimizer | Solver | None,
     loss: LossSpec,
     shuffle: bool,
     sample_weight: npt.ArrayLike | None,
@@ -93,6 +94,10 @@ def check_task(
     size = n_rows if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), n_rows)
     if optimizer is None:
         optimizer = Adam()
+    elif isinstance(optimizer, Solver):
+        optimizer.check_loss(J)
+        if check_rates(dropout, len(net.layer_sizes) - 2):
+            raise ValueError(f"{type(optimizer).__name__} has no dropout: its steps need derivatives that stay")
     elif not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {optimizer!r}")
     optimizer.check_batch(size, n_rows)
