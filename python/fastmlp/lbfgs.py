@@ -38,6 +38,11 @@ class LBFGS(Solver):
     ValueError, TypeError
         If a setting is outside its range.
 
+    Notes
+    -----
+    For small networks SciPy's linear algebra is fastest on one thread: set OPENBLAS_NUM_THREADS=1 before NumPy is
+    imported.
+
     References
     ----------
     R. H. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound constrained optimization",
@@ -48,7 +53,7 @@ class LBFGS(Solver):
     >>> import numpy as np, fastmlp
     >>> X = np.linspace(-3, 3, 60).reshape(-1, 1)
     >>> net = fastmlp.Network([1, 6, 1], dtype="float64", random_state=0)
-    >>> history = net.train(X, np.sin(2 * X), epochs=300, optimizer=fastmlp.LBFGS())
+    >>> history = net.train(X, np.sin(X), epochs=300, optimizer=fastmlp.LBFGS())
     >>> bool(history.loss[-1] < 1e-3)
     True
     """
