@@ -54,7 +54,7 @@ def run(
     return end_of(net, optimizer, history)
 
 
-ORDERS: list[dict[str, Any]] = [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}]
+ORDERS: list[dict[str, Any]] = [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}, {"dropout": 0.3}]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,18 @@ def test_validation_metrics_and_early_stopping_go_on_too(
         run(backend, data, done, callbacks=[Checkpoint(path), stopping], **arguments)
         again = run(backend, data, 500, resume=path, callbacks=[EarlyStopping(8)], **arguments)
         assert again == expected
+
+
+def test_a_loss_of_ones_own_goes_on(backend: Any, data: Data, path: Path) -> None:
+    def loss(Y_hat: Array, Y: Array) -> tuple[Array, Array]:
+        residual = Y_hat - Y
+        return (residual**4).sum(axis=1), 4 * residual**3
+
+    whole = run(backend, data, 20, loss=loss)
+    run(backend, data, 10, loss=loss, callbacks=[Checkpoint(path)])
+    assert run(backend, data, 20, loss=loss, resume=path) == whole
+    with pytest.raises(ValueError, match=r"its loss is '<function .*loss>', and here it is 'squared_error'"):
+        run(backend, data, 20, resume=path)
 
 
 def test_numbers_that_a_callback_changed_go_on_as_they_are(backend: Any, data: Data, path: Path) -> None:
@@ -251,6 +263,7 @@ OTHER_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "batch size": ({"batch_size": 5}, "its batch size is 7, and here it is 5"),
     "optimizer": ({"optimizer": SGD(0.01)}, "its optimizer is 'Adam', and here it is 'SGD'"),
     "numbers": ({"optimizer": Adam(0.02)}, "its optimizer's learning_rate is 0.01, and here it is 0.02"),
+    "dropout": ({"dropout": 0.5}, "its dropout is"),
     "shuffle": ({"shuffle": False}, "its shuffling is True, and here it is False"),
     "generator": (
         {"random_state": np.random.Generator(np.random.MT19937(0))},
