@@ -81,9 +81,10 @@ void export_network(py::module_& m, const char* name) {
            py::arg("n_threads"))
       .def("trace", &N::trace, X, Y, py::arg("loss"))
       .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
-           py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"), py::arg("shuffles"), py::arg("dropout"),
-           py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(), py::arg("steps"), py::arg("n_threads"),
-           py::arg("report_every_epoch"), py::arg("progress"), py::arg("report"));
+           py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"),
+           py::arg("shuffles"), py::arg("dropout"), py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(),
+           py::arg("steps"), py::arg("n_threads"), py::arg("report_every_epoch"), py::arg("progress"),
+           py::arg("report"));
   export_plain_methods<N>(network);
   m.def(
       "find_nonfinite",
