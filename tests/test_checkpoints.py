@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+from test_schedules import EXAMPLES as SCHEDULES
 
 import fastmlp
 from fastmlp import Checkpoint, EarlyStopping, reference
 from fastmlp.reference import checkpoints, files, trees
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.optimizers import RULES, SGD, Adam
+from fastmlp.reference.schedules import Constant, ReduceOnPlateau
 
 Data = tuple[Array, Array]
 
@@ -52,14 +54,30 @@ def run(
     return end_of(net, optimizer, history)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}], ids=str)
-@pytest.mark.parametrize("rule", RULES)
+ORDERS: list[dict[str, Any]] = [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}, {"dropout": 0.3}]
+
+
+@pytest.mark.parametrize(
+    ("rule", "arguments"),
+    [(rule, a) for rule in RULES for a in ORDERS if a.get("batch_size", 7) is None or not RULES[rule].FULL_BATCH],
+)
 def test_two_halves_have_the_bits_of_the_whole(
     backend: Any, data: Data, path: Path, rule: str, arguments: dict[str, Any]
 ) -> None:
     whole = run(backend, data, 20, RULES[rule], **arguments)
     run(backend, data, 10, RULES[rule], callbacks=[Checkpoint(path)], **arguments)
     assert run(backend, data, 20, RULES[rule], resume=path, **arguments) == whole
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_go_on(backend: Any, data: Data, path: Path, schedule: Any) -> None:
+    def optimizer() -> Any:
+        return SGD(0.3, momentum=0.5, l2=1e-3, clip_norm=1.0, schedule=copy.deepcopy(schedule))
+
+    whole = run(backend, data, 20, optimizer())
+    assert len(set(whole[3]["learning_rate"])) > 1 or isinstance(schedule, Constant | ReduceOnPlateau)
+    run(backend, data, 10, optimizer(), callbacks=[Checkpoint(path)])
+    assert run(backend, data, 20, optimizer(), resume=path) == whole
 
 
 @pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
@@ -93,6 +111,18 @@ def test_validation_metrics_and_early_stopping_go_on_too(
         run(backend, data, done, callbacks=[Checkpoint(path), stopping], **arguments)
         again = run(backend, data, 500, resume=path, callbacks=[EarlyStopping(8)], **arguments)
         assert again == expected
+
+
+def test_a_loss_of_ones_own_goes_on(backend: Any, data: Data, path: Path) -> None:
+    def loss(Y_hat: Array, Y: Array) -> tuple[Array, Array]:
+        residual = Y_hat - Y
+        return (residual**4).sum(axis=1), 4 * residual**3
+
+    whole = run(backend, data, 20, loss=loss)
+    run(backend, data, 10, loss=loss, callbacks=[Checkpoint(path)])
+    assert run(backend, data, 20, loss=loss, resume=path) == whole
+    with pytest.raises(ValueError, match=r"its loss is '<function .*loss>', and here it is 'squared_error'"):
+        run(backend, data, 20, resume=path)
 
 
 def test_numbers_that_a_callback_changed_go_on_as_they_are(backend: Any, data: Data, path: Path) -> None:
@@ -233,6 +263,7 @@ OTHER_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "batch size": ({"batch_size": 5}, "its batch size is 7, and here it is 5"),
     "optimizer": ({"optimizer": SGD(0.01)}, "its optimizer is 'Adam', and here it is 'SGD'"),
     "numbers": ({"optimizer": Adam(0.02)}, "its optimizer's learning_rate is 0.01, and here it is 0.02"),
+    "dropout": ({"dropout": 0.5}, "its dropout is"),
     "shuffle": ({"shuffle": False}, "its shuffling is True, and here it is False"),
     "generator": (
         {"random_state": np.random.Generator(np.random.MT19937(0))},
