@@ -202,6 +202,13 @@ def test_learning_rates_are_recorded_with_and_without_callbacks(backend: Any, da
     assert net.train(*data, epochs=3, optimizer=optimizer, callbacks=[Halving()]).learning_rate == [0.5, 0.25, 0.125]
 
 
+def test_max_time_ends_a_run_with_a_schedule(backend: Any, data: Data) -> None:
+    schedule = fastmlp.schedules.ReduceOnPlateau()
+    history = backend([2, 8, 1]).train(*data, epochs=10**9, max_time=0.05, optimizer=SGD(0.1, schedule=schedule))
+    assert history.stop_reason == f"max_time of 0.05 s was over after epoch {len(history.loss)}"
+    assert len(history.learning_rate) == len(history.loss) > 0
+
+
 @pytest.mark.parametrize("watched", [False, True])
 def test_max_time_ends_a_run_after_whole_steps(backend: Any, data: Data, watched: bool) -> None:
     class Watcher:

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+from test_schedules import EXAMPLES as SCHEDULES
 
 import fastmlp
 from fastmlp import Checkpoint, EarlyStopping, reference
 from fastmlp.reference import checkpoints, files, trees
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.optimizers import RULES, SGD, Adam
+from fastmlp.reference.schedules import Constant, ReduceOnPlateau
 
 Data = tuple[Array, Array]
 
@@ -52,14 +54,30 @@ def run(
     return end_of(net, optimizer, history)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}], ids=str)
-@pytest.mark.parametrize("rule", RULES)
+ORDERS: list[dict[str, Any]] = [{}, {"shuffle": False}, {"batch_size": None}, {"batch_size": 1}]
+
+
+@pytest.mark.parametrize(
+    ("rule", "arguments"),
+    [(rule, a) for rule in RULES for a in ORDERS if a.get("batch_size", 7) is None or not RULES[rule].FULL_BATCH],
+)
 def test_two_halves_have_the_bits_of_the_whole(
     backend: Any, data: Data, path: Path, rule: str, arguments: dict[str, Any]
 ) -> None:
     whole = run(backend, data, 20, RULES[rule], **arguments)
     run(backend, data, 10, RULES[rule], callbacks=[Checkpoint(path)], **arguments)
     assert run(backend, data, 20, RULES[rule], resume=path, **arguments) == whole
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_go_on(backend: Any, data: Data, path: Path, schedule: Any) -> None:
+    def optimizer() -> Any:
+        return SGD(0.3, momentum=0.5, l2=1e-3, clip_norm=1.0, schedule=copy.deepcopy(schedule))
+
+    whole = run(backend, data, 20, optimizer())
+    assert len(set(whole[3]["learning_rate"])) > 1 or isinstance(schedule, Constant | ReduceOnPlateau)
+    run(backend, data, 10, optimizer(), callbacks=[Checkpoint(path)])
+    assert run(backend, data, 20, optimizer(), resume=path) == whole
 
 
 @pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])

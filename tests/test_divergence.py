@@ -136,11 +136,23 @@ def test_calls_without_checks_warn_too(kind: str) -> None:
 def test_a_state_that_overflows_is_forgotten(backend: Any, rule: str) -> None:
     net, optimizer = backend([1, 1], random_state=0), copy.deepcopy(RULES[rule])
     X, Y = np.array([[1e3], [1e30]]), np.array([[1e18], [0.0]])
-    optimizer.learning_rate = 1e-3  # type: ignore[attr-defined]  # every rule has one
-    train(net, X, Y, "single", optimizer=optimizer)
+    optimizer.learning_rate = 1e-3
+    if optimizer.FULL_BATCH:
+        Y[1] = 1e36
+    train(net, X, Y, "single", optimizer=optimizer, batch_size=None if optimizer.FULL_BATCH else 1)
     assert np.isfinite(net.parameters).all()
     assert all(np.isfinite(slot).all() for slot in optimizer.slots)
     net.train([[1.0]], [1.0], epochs=1, optimizer=optimizer)
+
+
+def test_steps_are_counted_through_the_stretches_of_a_schedule(backend: Any) -> None:
+    X, Y = np.ones((4, 1)), np.ones((4, 1))
+    net = backend([1, 1], random_state=0)
+    optimizer = SGD(0.1, schedule=lambda epoch: 1e200 if epoch == 3 else 1.0)
+    history = train(net, X, Y, "single", optimizer=optimizer, epochs=9, batch_size=2)
+    assert "the update of epoch 4, batch 1 gave layer 1" in history.stop_reason
+    assert len(history.loss) == 3
+    assert optimizer.steps == 7
 
 
 def test_parameters_that_were_not_finite_to_begin_with(backend: Any) -> None:

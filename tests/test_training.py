@@ -90,8 +90,10 @@ def test_unshuffled_rows_are_taken_in_order(backend: Any, data: tuple[Array, Arr
     assert np.array_equal(whole.parameters, parts.parameters)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, None])
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "batch_size"),
+    [(rule, n) for rule in RULES for n in (1, 7, None) if n is None or not RULES[rule].FULL_BATCH],
+)
 def test_two_runs_go_on_like_one(backend: Any, data: tuple[Array, Array], rule: str, batch_size: int | None) -> None:
     ends = []
     for epochs in ([20], [10, 10]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import os
+import re
 import time
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -252,7 +253,7 @@ def _told(value: Any) -> Any:
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    return repr(value) if is_dataclass(value) else getattr(value, "__qualname__", type(value).__qualname__)
+    return re.sub(r" at 0x\w+", "", repr(value))  # a function is elsewhere in each process
 
 
 def _numbers_of(optimizer: Any) -> dict[str, Any]:
