@@ -10,7 +10,7 @@ import pytest
 import fastmlp
 from fastmlp import find_learning_rate, reference
 from fastmlp.reference.arrays import Array
-from fastmlp.reference.optimizers import RULES, SGD, Adam
+from fastmlp.reference.optimizers import RULES, SGD, Adam, Rprop
 
 Data = tuple[Array, Array]
 
@@ -21,15 +21,28 @@ def data(rng: np.random.Generator) -> Data:
     return X, np.sin(X.sum(axis=1))
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if not rule.FULL_BATCH])
 def test_the_suggestion_learns(backend: Any, data: Data, rule: str) -> None:
     net, optimizer = backend([3, 16, 1], random_state=0), RULES[rule]
     found = find_learning_rate(net, *data, optimizer=optimizer, random_state=0)
     assert found.suggestion is not None
     rule_found = type(optimizer)(found.suggestion)
-    batch_size = None if optimizer.FULL_BATCH else 32
-    history = net.train(*data, epochs=20, batch_size=batch_size, optimizer=rule_found, random_state=0)
+    history = net.train(*data, epochs=20, batch_size=32, optimizer=rule_found, random_state=0)
     assert history.loss[-1] < 0.5 * history.loss[0]
+
+
+def test_a_rule_without_a_learning_rate_is_refused(backend: Any, data: Data) -> None:
+    with pytest.raises(ValueError, match="Rprop finds its step sizes by itself"):
+        find_learning_rate(backend([3, 16, 1]), *data, optimizer=Rprop())
+
+
+def test_a_schedule_is_left_out(backend: Any, data: Data) -> None:
+    net = backend([3, 16, 1], random_state=0)
+    scheduled, plain = (
+        find_learning_rate(net, *data, optimizer=optimizer, random_state=0)
+        for optimizer in (Adam(schedule=fastmlp.schedules.Exponential(0.5)), Adam())
+    )
+    assert np.array_equal(scheduled.losses, plain.losses)
 
 
 def test_network_and_optimizer_stay_as_they_are(backend: Any, data: Data) -> None:

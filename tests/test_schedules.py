@@ -39,7 +39,6 @@ EXAMPLES: list[Schedule] = [
     OneCycle(8, annihilation=0.0),
     WarmUp(3),
     WarmUp(2.5, CosineRestarts(2)),
-    WarmUp(2, lambda epoch: 0.5**epoch),  # type: ignore[arg-type]  # a function of the epoch
     ReduceOnPlateau(patience=1),
     WarmUp(1, ReduceOnPlateau(patience=1)),
     CosLog4(8),
@@ -133,13 +132,9 @@ def test_two_runs_are_one(backend: Any, schedule: Schedule, batch_size: int | No
         optimizer = AdamW(0.05, schedule=copy.deepcopy(schedule))
         for epochs in runs:
             net.train(X, Y, epochs=epochs, batch_size=batch_size, optimizer=optimizer, shuffle=False)
-            optimizer = pickle.loads(pickle.dumps(optimizer)) if callable_free(schedule) else optimizer
+            optimizer = pickle.loads(pickle.dumps(optimizer))
         ends.append((net.parameters.tobytes(), optimizer.epochs, optimizer.steps))
     assert ends[0] == ends[1]
-
-
-def callable_free(schedule: Schedule) -> bool:
-    return isinstance(getattr(schedule, "then", schedule), Schedule)
 
 
 @pytest.mark.parametrize("schedule", EXAMPLES)
@@ -296,7 +291,7 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     (lambda: OneCycle(1, 0.1, -1), ValueError, "final must lie in"),
     (lambda: OneCycle(1, annihilation=1), ValueError, "annihilation must lie in"),
     (lambda: WarmUp(0), ValueError, "epochs must lie in"),
-    (lambda: WarmUp(1, 0.5), TypeError, "then must be a schedule or a function"),  # type: ignore[arg-type]
+    (lambda: WarmUp(1, lambda epoch: 1), TypeError, "then must be one of fastmlp.schedules"),  # type: ignore[arg-type]
     (lambda: WarmUp(1, start=1), ValueError, "start must lie in"),
     (lambda: ReduceOnPlateau(1), ValueError, "factor must lie in"),
     (lambda: ReduceOnPlateau(patience=0), ValueError, "patience must be at least 1"),
@@ -321,3 +316,19 @@ def test_a_function_that_gives_no_factor(backend: Any, factor: Any, error: type[
     with pytest.raises(error, match="the schedule's factor of epoch 0 must"):
         net.train([[1.0]], [[0.0]], epochs=2, optimizer=SGD(0.1, schedule=lambda epoch: factor))
     assert np.array_equal(net.parameters, before)
+
+
+def test_the_history_has_the_rates_of_each_epochs_last_step(backend: Any) -> None:
+    net, X, Y = backend([1, 1], bias=False), np.ones((4, 1)), np.zeros((4, 1))
+    history = net.train(X, Y, epochs=3, batch_size=2, optimizer=SGD(0.1, schedule=Exponential(0.25)))
+    assert history.learning_rate == pytest.approx([0.1 * 0.25**t for t in (0.5, 1.5, 2.5)], rel=1e-14)
+    optimizer = SGD(0.1, schedule=ReduceOnPlateau(0.5, patience=1))
+    history = net.train(X, Y, epochs=4, optimizer=optimizer, validation_data=([[0.0]], [[1.0]]))
+    assert history.learning_rate == pytest.approx([0.1, 0.1, 0.05, 0.025], rel=1e-14)
+
+
+def test_what_a_schedule_remembers_is_no_argument_of_it() -> None:
+    schedule = ReduceOnPlateau(patience=1)
+    before = repr(schedule)
+    schedule.end_epoch(1, 1.0)
+    assert repr(schedule) == before == "ReduceOnPlateau(factor=0.1, patience=1, min_delta=0.0, lowest=0.0)"

@@ -293,8 +293,9 @@ class Trainable(Layers):
                     report if bits or monitor.has_watchers else None,
                 )
         except BaseException:
-            losses, validation_losses = seen.take()  # of epochs that nobody has heard of
-            optimizer.end_epochs(validation_losses or losses)
+            if optimizer.schedule is not None:
+                losses, validation_losses = seen.take()  # of epochs that nobody has heard of
+                optimizer.end_epochs(validation_losses or losses)
             raise
         finally:
             note()

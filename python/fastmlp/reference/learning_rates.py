@@ -137,6 +137,8 @@ def find_learning_rate(
     rule: Any = copy.deepcopy(optimizer or Adam())
     rule.reset()
     rule.schedule = None
+    if rule.FULL_BATCH:
+        raise ValueError(f"{type(rule).__name__} finds its step sizes by itself: there is no learning rate to look for")
     losses = _losses(net.copy(), X, Y, _Test(rates, size, rule, loss), checks.generator(random_state))
     if not len(losses):
         raise ValueError("the loss is not finite at the lowest learning rate: is the network, or low, as it should be?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from .. import checks
 from ..arrays import Array
-from .base import Schedule, ask
+from .base import Schedule
 from .decays import Constant
 
 
@@ -149,9 +148,8 @@ class WarmUp(Schedule):
     ----------
     epochs : float
         How long it takes, above 0.
-    then : Schedule or callable, optional
-        What follows; by default the factor stays 1. A function of the epoch's number is called with
-        that of the epochs since.
+    then : Schedule, default Constant()
+        What follows: by default the factor stays 1.
     start : float, default 0.01
         Factor at the beginning, in [0, 1).
 
@@ -163,43 +161,34 @@ class WarmUp(Schedule):
     """
 
     epochs: float
-    then: Schedule | Callable[[int], float] = field(default_factory=Constant)
+    then: Schedule = field(default_factory=Constant)
     start: float = 0.01
 
     def check(self) -> None:
         checks.number(self.epochs, "epochs", 0, math.inf, open_low=True)
         checks.number(self.start, "start", 0, 1)
-        if not callable(self.then):
-            raise TypeError(f"then must be a schedule or a function of the epoch, not {self.then!r}")
+        if not isinstance(self.then, Schedule):
+            raise TypeError(f"then must be one of fastmlp.schedules, not {self.then!r}")
 
     def at(self, t: Array) -> Array:
         factors = self.start + (1 - self.start) * t / self.epochs
         after = t >= self.epochs
-        since = t[after] - self.epochs
-        if isinstance(self.then, Schedule):
-            factors[after] = self.then.at(since)
-        else:
-            numbers, where = np.unique(np.floor(since), return_inverse=True)
-            factors[after] = np.array([ask(self.then, int(number)) for number in numbers])[where]
+        factors[after] = self.then.at(t[after] - self.epochs)
         return np.asarray(factors)
 
     @property
     def watches_losses(self) -> bool:
-        return isinstance(self.then, Schedule) and self.then.watches_losses
+        return self.then.watches_losses
 
     def end_epoch(self, epoch: int, loss: float) -> None:
-        if isinstance(self.then, Schedule) and epoch > self.epochs:
+        if epoch > self.epochs:
             self.then.end_epoch(epoch, loss)
 
     def state(self) -> dict[str, Any]:
-        return self.then.state() if isinstance(self.then, Schedule) else {}
+        return self.then.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
-        if isinstance(self.then, Schedule):
-            self.then.load_state(state)
-        else:
-            super().load_state(state)
+        self.then.load_state(state)
 
     def reset(self) -> None:
-        if isinstance(self.then, Schedule):
-            self.then.reset()
+        self.then.reset()

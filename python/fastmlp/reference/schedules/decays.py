@@ -157,9 +157,9 @@ class ReduceOnPlateau(Schedule):
     patience: int = 10
     min_delta: float = 0.0
     lowest: float = 0.0
-    current: float = field(default=1.0, init=False)
-    best: float | None = field(default=None, init=False)
-    waited: int = field(default=0, init=False)
+    current: float = field(default=1.0, init=False, repr=False)
+    best: float | None = field(default=None, init=False, repr=False)
+    waited: int = field(default=0, init=False, repr=False)
 
     def check(self) -> None:
         checks.number(self.factor, "factor", 0, 1, open_low=True)
