@@ -13,8 +13,6 @@ class SingleSteps : public Steps<T> {
  public:
   explicit SingleSteps(Run<T>& run) : run_(run), net_(run.net), task_(run.task), n_slots_(slots_of(task_.rule)) {
     for (const Layer& layer : net_.layers) size_ += padded_size(layer);
-    W_ = Buffer<T>(size_);
-    for (int i = 0; i < n_slots_; i++) slots_[i] = Buffer<T>(size_);
     make_layers();
     const double work = 3 * net_.multiply_adds();
     chunk_ = std::clamp<int64_t>(int64_t(chunk_work / work), 1, most_steps);
@@ -29,7 +27,7 @@ class SingleSteps : public Steps<T> {
   }
 
   int bad_layer() const override {
-    const int64_t at = k_.find_nonfinite(W_.data(), size_);
+    const int64_t at = k_.find_nonfinite(memory_.data(), size_);
     int layer = 0;
     int64_t start = 0;
     for (const Layer& l : net_.layers) {
@@ -78,8 +76,12 @@ class SingleSteps : public Steps<T> {
   void make_layers() {
     int64_t neurons = 2 * round_up(net_.n_in() + 1, k_.lanes) + round_up(net_.n_out() + 1, k_.lanes);
     for (const Layer& layer : net_.layers) neurons += 3 * round_up(layer.n_out + 1, k_.lanes);
-    vectors_ = Buffer<T>(neurons);
-    T* next = vectors_.data();
+    // All in one piece: a load a multiple of 4096 bytes behind a store would wait for it.
+    const int64_t part = size_ + k_.lanes;
+    memory_ = Buffer<T>((1 + n_slots_) * part + neurons);
+    W_ = memory_.data();
+    for (int i = 0; i < n_slots_; i++) slots_[i] = W_ + (1 + i) * part;
+    T* next = W_ + (1 + n_slots_) * part;
     const auto take = [&](int64_t n) {
       T* taken = next;
       next += round_up(n + 1, k_.lanes);
@@ -102,12 +104,12 @@ class SingleSteps : public Steps<T> {
                             layer.across(),
                             layer.activation,
                             T(layer.parameter),
-                            W_.data() + offset,
+                            W_ + offset,
                             {},
                             A,
                             Z,
                             take(layer.n_out)};
-      for (int i = 0; i < n_slots_; i++) single.slots[i] = slots_[i].data() + offset;
+      for (int i = 0; i < n_slots_; i++) single.slots[i] = slots_[i] + offset;
       layers_.push_back(single);
       offset += padded_size(layer);
     }
@@ -117,7 +119,7 @@ class SingleSteps : public Steps<T> {
   template <class Visit>
   void for_each_row(const Visit& visit) {
     for (int i = -1; i < n_slots_; i++) {
-      T* padded = i < 0 ? W_.data() : slots_[i].data();
+      T* padded = i < 0 ? W_ : slots_[i];
       T* flat = i < 0 ? run_.parameters : task_.slots[i];
       for (const Layer& layer : net_.layers) {
         const int64_t n = layer.across() ? layer.rows : layer.n_out, rows = layer.across() ? 1 : layer.rows;
@@ -148,7 +150,8 @@ class SingleSteps : public Steps<T> {
   const Task<T>& task_;
   int n_slots_;
   int64_t size_ = 0, chunk_ = 1, n_constants_ = 1;
-  Buffer<T> W_, slots_[max_slots], vectors_;
+  Buffer<T> memory_;
+  T *W_ = nullptr, *slots_[max_slots] = {};
   T *inputs_ = nullptr, *targets_ = nullptr;
   const T* tail_ = nullptr;
   std::vector<SingleLayer<T>> layers_;

@@ -124,7 +124,7 @@ inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weigh
   static constexpr Update updates[] = {single_update<U, T>...};
   const SingleLayer<T>* layers = r.layers;
   const int last = r.n_layers - 1;
-  for (int64_t j = 0; j < r.n_in; j++) r.inputs[j] = x[j];
+  __builtin_memcpy(r.inputs, x, size_t(r.n_in) * sizeof(T));
   for (int l = 0; l <= last; l++) {
     single_forward(layers[l], l ? layers[l - 1].A : r.inputs);
     if (layers[l].Z)
