@@ -33,7 +33,7 @@ struct Tile {
   bool accumulate;
   T* beside;
   T parameter;
-  void (*pass)(const Tile& tile, int64_t rows, int64_t n);
+  void (*pass)(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter);
 };
 
 // What becomes of a tile: `finish` of each vector in registers, `pass` over the tile in memory.
@@ -64,25 +64,25 @@ struct DifferentiatedInRegisters : Plain {
 
 // Called through pointers, so that there is one kernel for all of them.
 template <class T>
-using Pass = void (*)(const Tile<T>& tile, int64_t rows, int64_t n);
+using Pass = void (*)(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter);
 
 template <class S, class T>
-void activate_tile(const Tile<T>& t, int64_t rows, int64_t n) {
-  if (S::needs_z && t.beside != t.c)
+void activate_tile(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter) {
+  if (S::needs_z && beside != c)
     for (int64_t i = 0; i < rows; i++)
-      for (int64_t j = 0; j < n; j += lanes<T>) store(t.beside + i * t.c_row + j, load(t.c + i * t.c_row + j));
-  activate<S>(t.c, rows, n, t.c_row, t.parameter);
+      for (int64_t j = 0; j < n; j += lanes<T>) store(beside + i * stride + j, load(c + i * stride + j));
+  activate<S>(c, rows, n, stride, parameter);
 }
 
 template <class S, class T>
-void differentiate_tile(const Tile<T>& t, int64_t rows, int64_t n) {
-  differentiate<S>(t.c, t.beside, rows, n, t.c_row, t.parameter);
+void differentiate_tile(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter) {
+  differentiate<S>(c, beside, rows, n, stride, parameter);
 }
 
 struct Passed : Plain {
   template <class T>
   static void pass(const Tile<T>& t, int64_t rows, int64_t n) {
-    t.pass(t, rows, n);
+    t.pass(t.c, t.beside, rows, n, t.c_row, t.parameter);
   }
 };
 
