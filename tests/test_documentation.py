@@ -12,6 +12,10 @@ from types import ModuleType
 import pytest
 
 import fastmlp
+from fastmlp.reference.activations import ACTIVATIONS, LINKS
+from fastmlp.reference.initializers import INITIALIZERS
+from fastmlp.reference.losses import LOSSES
+from fastmlp.reference.optimizers import OPTIMIZERS
 from fastmlp.reference.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +56,18 @@ def python_blocks(text: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = python_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+def test_the_page_on_training_names_everything() -> None:
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    names = [*ACTIVATIONS, *LINKS, *(loss.name for loss in LOSSES.values()), *INITIALIZERS]
+    classes = [*OPTIMIZERS, *SCHEDULES, fastmlp.LevenbergMarquardt, fastmlp.LBFGS]
+    missing = [name for name in (*names, *(c.__name__ for c in classes)) if not re.search(rf"`{name}[`(]", text)]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+def test_the_python_of_pages_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = python_blocks((ROOT / page).read_text(encoding="utf-8"))
     assert blocks
     monkeypatch.chdir(tmp_path)
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, page, "exec"), {})

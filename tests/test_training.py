@@ -80,6 +80,16 @@ def test_all_zero_weights_of_a_linear_network_learn(backend: Any, data: tuple[Ar
     assert net.train(*data, epochs=100, optimizer=SGD(0.5)).loss[-1] < 0.05
 
 
+@pytest.mark.parametrize("batch_size", [None, 1, 20])
+def test_all_zero_weights_of_a_deep_network_move_the_last_biases_alone(
+    backend: Any, data: tuple[Array, Array], batch_size: int | None
+) -> None:
+    net = backend([2, 4, 3, 1], "tanh", init="zeros")
+    net.train(data[0], data[1] + 1, epochs=3, batch_size=batch_size, optimizer=SGD(0.1), random_state=0)
+    assert all(np.all(W == 0) for W in net.weights)
+    assert [bool(np.any(b != 0)) for b in net.biases] == [False, False, True]
+
+
 def test_unshuffled_rows_are_taken_in_order(backend: Any, data: tuple[Array, Array]) -> None:
     X, Y = data
     whole, parts = (backend([2, 8, 1], random_state=0) for _ in range(2))

@@ -29,14 +29,18 @@ class Network(Trainable):
     layer_sizes : sequence of int
         Number of neurons of each layer: inputs, hidden layers (none is allowed), outputs.
     activation : str or sequence of str, default "tanh"
-        Activation of all hidden layers, or one name per hidden layer: "linear", "sigmoid",
-        "relu" or "tanh".
+        Activation of all hidden layers, or one name per hidden layer: "linear", "sigmoid", "relu",
+        "tanh", "leaky_relu(slope)", "elu(alpha)", "selu", "gelu", "gelu_tanh", "silu", "mish",
+        "softplus", "softsign", "hard_tanh", "sin" or "exp". Parameters in parentheses may be left out.
     output_activation : str, default "linear"
-        Activation of the output layer.
+        Activation of the output layer: one of those, or "softmax" (probabilities of classes that
+        exclude each other) or "mean_variance" (the means of all targets, then their variances).
     bias : bool, default True
         Whether layers add biases to their net inputs.
-    init : {"glorot_uniform", "he_uniform", "zeros"}, default "glorot_uniform"
-        How the initial weights are drawn. Biases start at zero.
+    init : str or callable, default "glorot_uniform"
+        How the initial weights are drawn: "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
+        "lecun_uniform", "lecun_normal", "orthogonal(gain)", "zeros", "constant(value)", or a function
+        f(n_in, n_out, rng) that gives an array of shape (n_in, n_out). Biases start at zero.
     dtype : {"float32", "float64"}, default "float32"
         Type of the parameters, and of all that is computed with them.
     random_state : None, int or numpy.random.Generator, optional
@@ -119,8 +123,12 @@ class Network(Trainable):
             Inputs.
         Y : array_like, shape (n, n_out), or (n,) for a single output
             Targets.
-        loss : {"squared_error"}, default "squared_error"
-            1/2 * sum over outputs of (Y_hat - Y)^2, for each sample.
+        loss : str or callable, default "squared_error"
+            Loss of a sample: "squared_error" (1/2 * sum over outputs of (Y_hat - Y)^2), "absolute_error",
+            "huber(delta)", "log_cosh", "quantile(level, ...)", "poisson", "gamma", "gaussian_nll" or
+            "log_loss(label_smoothing)"; docs/training.md says which targets and which output activation
+            each one takes. Or a function f(Y_hat, Y) that gives the losses, shape (n,), and their
+            derivatives with respect to Y_hat, shape (n, n_out).
         sample_weight : array_like, shape (n,), optional
             Weights of the samples in the mean: not negative, and not all zero.
 
@@ -191,8 +199,8 @@ class Network(Trainable):
             Inputs.
         Y : array_like, shape (n, n_out), or (n,) for a single output, optional
             Targets.
-        loss : {"squared_error"}, default "squared_error"
-            Loss of a sample.
+        loss : str or callable, default "squared_error"
+            Loss of a sample, as for :meth:`loss`.
 
         Returns
         -------

@@ -56,7 +56,7 @@ class Trainable(Layers):
         max_time: float | None = None,
         resume: str | os.PathLike[str] | None = None,
     ) -> History:
-        """Fit the parameters to X and Y by gradient descent.
+        """Fit the parameters to X and Y.
 
         Parameters
         ----------
@@ -74,8 +74,9 @@ class Trainable(Layers):
             The update rule, such as ``fastmlp.SGD(0.1)``, with its penalties, limits and schedule, and its
             state, which it keeps from call to call. By default a new ``Adam()``. ``fastmlp.LBFGS()`` and
             ``fastmlp.LevenbergMarquardt()`` are solvers: an epoch is an iteration of theirs, with all samples.
-        loss : {"squared_error"}, default "squared_error"
-            Loss of a sample.
+        loss : str or callable, default "squared_error"
+            Loss of a sample, as for :meth:`loss`. A function of your own is called for every batch, which
+            takes longer than a loss that the core knows, and has no dropout.
         shuffle : bool, default True
             Draw the samples of each epoch's batches in a new random order. A single batch of all
             samples has no order.
@@ -96,7 +97,7 @@ class Trainable(Layers):
             Show epoch, loss and time on stderr: a bar on a terminal where rich is installed
             (``pip install 'fastmlp[progress]'``), otherwise one line.
         random_state : None, int or numpy.random.Generator, optional
-            Source of the shuffles and of the rows to hold out. A Generator goes on where it was.
+            Source of the shuffles, of dropout and of the rows to hold out. A Generator goes on where it was.
         n_threads : int, optional
             The most threads to use; by default all that this process may use. Steps that are too
             small to share use one. The result has the same bits for any number.
@@ -104,6 +105,11 @@ class Trainable(Layers):
             What to record at each epoch's end, of the validation data or, without such, of the training
             data: names of :mod:`fastmlp.reference.metrics`, or functions f(Y, Y_hat) -> float. The name
             "gradient_norm" asks for that of the training loss, which takes one more pass over the data.
+        dropout : float or sequence of float, default 0.0
+            Share of each hidden layer's activations that is dropped in a step, in [0, 1), or one for each
+            of them; what stays is scaled so that the mean does (Srivastava et al., JMLR 2014). What is
+            dropped follows from ``random_state``, and is the same for any number of threads. The recorded
+            training loss is that with dropout; predictions and validation drop nothing.
         max_time : float, optional
             Seconds after which the run ends, between two steps.
         resume : str or path-like, optional
