@@ -1,6 +1,6 @@
 // The one source that is compiled once per instruction set. FASTMLP_ISA is the set's name, and
 // table_<name> the only symbol that leaves: everything else is in anonymous namespaces.
-// vmath.h comes first: the operations of ops/ call its functions.
+// special.h and vmath.h come first: the operations of ops/ call their functions.
 #include "special.h"
 #include "vmath.h"
 
