@@ -23,6 +23,8 @@ DOMAINS = [
     ("gamma", "exp", [[1.0, 2.0], [0.0, 1.0]], r"Y\[1, 0\] is 0.0.*targets of loss 'gamma' are positive"),
     ("log_loss", "sigmoid", [[0.0, 1.0], [0.5, 1.5]], r"Y\[1, 1\] is 1.5.*targets of loss 'log_loss' are from 0 to 1"),
     ("log_loss", "softmax", [[0.0, 1.0], [1.0, 1.0]], r"row of \[1.0, 1.0\].*are probabilities that sum to 1"),
+    ("log_loss", "softmax", [0.0, 1.0], "one column of float64: numbers of classes are integers, from 0 to 1"),
+    ("log_loss", "softmax", [[0], [2]], r"Y\[1\] is 2: classes are numbered from 0 to 1"),
     ("log_loss", "softmax", [0, 2], r"Y\[1\] is 2: classes are numbered from 0 to 1"),
 ]
 

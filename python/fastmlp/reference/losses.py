@@ -307,8 +307,14 @@ class LogLossOfSoftmax(Loss):
 
     def encode(self, Y: npt.ArrayLike, n_out: int) -> npt.ArrayLike:
         classes = np.asarray(Y)
-        if classes.ndim != 1 or classes.dtype.kind not in "iu":
+        if classes.shape[1:] not in ((), (1,)):
             return Y
+        if classes.dtype.kind not in "iu":
+            raise ValueError(
+                f"Y has one column of {classes.dtype.name}: numbers of classes are integers, from 0 to {n_out - 1}; "
+                f"probabilities have shape (n, {n_out})"
+            )
+        classes = classes.ravel()
         bad = (classes < 0) | (classes >= n_out)
         if bad.any():
             row = int(bad.argmax())
