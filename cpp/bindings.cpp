@@ -80,7 +80,7 @@ void export_network(py::module_& m, const char* name, const char* levenberg_marq
       .def("loss", &N::loss, X, Y, weight, py::arg("loss"), py::arg("n_threads"))
       .def("gradient", &N::gradient, X, Y, weight, py::arg("loss"), py::arg("gradient").noconvert(),
            py::arg("n_threads"))
-      .def("trace", &N::trace, X, Y, py::arg("loss"))
+      .def("trace", &N::trace, X, Y, py::arg("loss"), py::arg("of_mean") = true)
       .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
            py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"),
            py::arg("shuffles"), py::arg("dropout"), py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(),

@@ -89,8 +89,8 @@ class PyNetwork {
     return J;
   }
 
-  // (J, Z, A, delta) of layers 1..L.
-  py::tuple trace(const Array<T>& X, const OptionalArray& Y, const PyLoss& loss) const {
+  // (J, Z, A, delta) of layers 1..L; delta is that of the mean loss, or of each row's by itself.
+  py::tuple trace(const Array<T>& X, const OptionalArray& Y, const PyLoss& loss, bool of_mean) const {
     Samples<T> s{X.data(), nullptr, nullptr, X.shape(0), 0};
     if (Y)
       s = samples(X, *Y, std::nullopt, loss.spec);
@@ -104,7 +104,14 @@ class PyNetwork {
         pointers[i].push_back(a.mutable_data());
         lists[i].append(a);
       }
-    const double J = s.n ? fastmlp::trace(net_, data_, s, loss.spec, pointers[0], pointers[1], pointers[2]) : 0;
+    Interrupts interrupts;
+    double J = 0;
+    if (s.n) {
+      py::gil_scoped_release release;
+      J = fastmlp::trace(net_, data_, s, loss.spec, pointers[0], pointers[1], pointers[2],
+                         of_mean ? 1.0 / double(s.n) : 1.0, interrupts.pause());
+    }
+    interrupts.raise();
     return py::make_tuple(J, lists[0], lists[1], lists[2]);
   }
 

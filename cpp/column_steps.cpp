@@ -157,7 +157,6 @@ class ColumnSteps : public BatchSteps<T> {
     const Samples<T>& from = task_.samples;
     const int64_t n_in = net_.n_in(), n_targets = from.n_targets, columns = to.columns;
     std::fill_n(to.X, (n_in + 1) * columns, T(1));
-    std::fill_n(to.Y, n_targets * columns, T(0));
     std::fill_n(to.weight, columns, T(0));
     for (int64_t i = 0; i < n; i++) {
       const int64_t row = order ? order[start + i] : start + i;
@@ -165,6 +164,11 @@ class ColumnSteps : public BatchSteps<T> {
       for (int64_t j = 0; j < n_targets; j++) to.Y[j * columns + i] = from.Y[row * n_targets + j];
       to.weight[i] = from.weight ? from.weight[row] : T(1);
     }
+    // Padding is the last sample over again: what it gives is a number wherever the samples give one.
+    for (int64_t j = 0; j < n_in; j++)
+      std::fill(to.X + j * columns + n, to.X + (j + 1) * columns, to.X[j * columns + n - 1]);
+    for (int64_t j = 0; j < n_targets; j++)
+      std::fill(to.Y + j * columns + n, to.Y + (j + 1) * columns, to.Y[j * columns + n - 1]);
   }
 
   void update(int64_t groups, double loss) {

@@ -90,7 +90,7 @@ int64_t widest_row(const Network& net, int64_t lanes) {
 template <class T>
 void predict_small(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int64_t stride) {
   const Kernels<T>& k = kernels<T>();
-  alignas(64) T buffers[2][small_elements];
+  alignas(64) T buffers[2][small_elements + 64 / sizeof(T)];  // vectors may be read across the end
   T *a = buffers[0], *next = buffers[1];
   std::fill_n(a, n * stride, T(0));
   for (int64_t i = 0; i < n; i++) {
@@ -259,7 +259,8 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
 
 template <class T>
 double trace(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss,
-             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta) {
+             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta, double scale,
+             const Pause& pause) {
   const Kernels<T>& k = kernels<T>();
   const bool by_net_inputs = net.link >= 0 || has_link(loss);
   const Network taken = by_net_inputs ? with_linear_output(net) : net;
@@ -273,7 +274,7 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
     const int64_t rows = std::min(ws.rows, samples.n - start);
     passes.load(samples, nullptr, start, 0, rows);
     passes.forward(weights.W, 0, rows);
-    if (samples.Y) passes.backward(transposes.WT, samples, loss, T(1.0 / double(samples.n)), 0, rows);
+    if (samples.Y) passes.backward(transposes.WT, samples, loss, T(scale), 0, rows);
     if (by_net_inputs) {
       const Matrix<T>& a = ws.A[L];
       const Layer& output = net.layers[L - 1];
@@ -291,6 +292,7 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
         if (samples.Y) copy_row(ws.delta[l + 1], i, n, delta[l] + to);
       }
     }
+    if (!pause(3 * net.multiply_adds() * double(rows))) return J;
   }
   return J / double(samples.n);
 }
@@ -300,7 +302,7 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
   template double mean_loss(const Network&, const T*, const Samples<T>&, const LossOf&, int, const Pause&);    \
   template double gradient(const Network&, const T*, const Samples<T>&, const LossOf&, T*, int, const Pause&); \
   template double trace(const Network&, const T*, const Samples<T>&, const LossOf&, const std::vector<T*>&,    \
-                        const std::vector<T*>&, const std::vector<T*>&);
+                        const std::vector<T*>&, const std::vector<T*>&, double, const Pause&);
 FASTMLP_INSTANTIATE(float)
 FASTMLP_INSTANTIATE(double)
 #undef FASTMLP_INSTANTIATE

@@ -80,10 +80,12 @@ template <class T>
 double gradient(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss, T* flat,
                 int n_threads, const Pause& pause);
 
-// Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J. Unlike the two before, it
+// Z[l], A[l] and, where Y is given, delta[l] of every layer, l = 1..L, dense; returns J. The delta are those of scale
+// times the sum of the losses. Unlike the two before, it
 // takes the network as it is also for a loss with a link.
 template <class T>
 double trace(const Network& net, const T* parameters, const Samples<T>& samples, const LossOf& loss,
-             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta);
+             const std::vector<T*>& Z, const std::vector<T*>& A, const std::vector<T*>& delta, double scale,
+             const Pause& pause);
 
 }  // namespace fastmlp

@@ -71,11 +71,13 @@ class SingleSteps : public Steps<T> {
     const int64_t stride = round_up(layer.across() ? layer.n_in + 1 : layer.n_out, k_.lanes);
     return layer.across() || stride * int64_t(sizeof(T)) % 4096 ? stride : stride + k_.lanes;
   }
+  // Elements of its A and delta: vectors as long as its rows.
+  int64_t neurons_of(const Layer& layer) const { return layer.across() ? layer.n_out : stride(layer); }
   int64_t padded_size(const Layer& layer) const { return layer.across() ? stride(layer) : layer.rows * stride(layer); }
 
   void make_layers() {
     int64_t neurons = 2 * round_up(net_.n_in() + 1, k_.lanes) + round_up(net_.n_out() + 1, k_.lanes);
-    for (const Layer& layer : net_.layers) neurons += 3 * round_up(layer.n_out + 1, k_.lanes);
+    for (const Layer& layer : net_.layers) neurons += 3 * round_up(neurons_of(layer) + 1, k_.lanes);
     // All in one piece: a load a multiple of 4096 bytes behind a store would wait for it.
     const int64_t part = size_ + k_.lanes;
     memory_ = Buffer<T>((1 + n_slots_) * part + neurons);
@@ -95,9 +97,9 @@ class SingleSteps : public Steps<T> {
     if (is_by_rows(task_.loss)) targets_ = take(net_.n_out());
     int64_t offset = 0;
     for (const Layer& layer : net_.layers) {
-      T* A = take(layer.n_out);
+      T* A = take(neurons_of(layer));
       A[layer.n_out] = T(net_.bias);
-      T* Z = needs_z(layer.activation) ? take(layer.n_out) : nullptr;
+      T* Z = needs_z(layer.activation) ? take(neurons_of(layer)) : nullptr;
       SingleLayer<T> single{layer.n_out,
                             layer.rows,
                             stride(layer),
@@ -108,7 +110,7 @@ class SingleSteps : public Steps<T> {
                             {},
                             A,
                             Z,
-                            take(layer.n_out)};
+                            take(neurons_of(layer))};
       for (int i = 0; i < n_slots_; i++) single.slots[i] = slots_[i] + offset;
       layers_.push_back(single);
       offset += padded_size(layer);

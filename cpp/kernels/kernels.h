@@ -116,7 +116,7 @@ struct SingleRun {
   const LossOf& loss;
   int64_t n_in, n_targets;
   T* inputs;   // with its tail
-  T* targets;  // with a vector's room
+  T* targets;  // a copy with a vector's room, for losses that read vectors of them; otherwise null
   const T* tail;
   const T *X, *Y, *weight;  // weight may be null
   const int64_t* order;     // of the rows; may be null
@@ -130,7 +130,7 @@ struct Kernels {
   double speed;       // multiply-adds of a nanosecond, more or less
 
   Multiply<T> multiply;
-  // C = s(A B), and C = (A B) * s' given the activations. C has no panels.
+  // C = s(A B), and C = (A B) * s' taken at what lies beside C. C has no panels.
   Multiply<T> multiply_and_activate[Activations::size];
   Multiply<T> multiply_and_differentiate[Activations::size];
   // y[i * y_stride] = row i of A (m, k) times w. What lies behind their last columns does not count.

@@ -151,7 +151,6 @@ double column_loss(const LossOf& spec, const T* Y_hat, const T* Y, const T* weig
       }
     }
     sum *= w;
-    if constexpr (!E::any_target) sum = w > 0 ? sum : Vector<T>{};  // padding is no target
     for (int64_t lane = 0; lane < lanes<T>; lane++) total += double(sum[lane]);
   }
   return total;

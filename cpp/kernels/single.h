@@ -131,6 +131,7 @@ inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weigh
       for (int64_t j = 0; j < layers[l].n_out; j += lanes<T>) store(layers[l].Z + j, load(layers[l].A + j));
     activate_of<T>(layers[l].activation, List<S...>{})(layers[l].A, 1, layers[l].n_out, 0, layers[l].parameter);
     set_tail(layers[l].A, layers[l].n_out, r.tail);
+    layers[l].A[layers[l].n_out] = *r.tail;  // rows that end with a vector of padding have put a 0 there
   }
   const SingleLayer<T>& output = layers[last];
   const double loss = losses[r.loss.id](r.loss, output.A, y, weight, output.delta, output.n_out, r.n_targets);

@@ -306,9 +306,8 @@ class Network(Trainable):
 
     def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
         slope = np.ascontiguousarray(pulled_back(self.activations[-1], Y_hat, slope))
-        delta = self._core.trace(np.ascontiguousarray(X), slope, core_loss(Given()))[3]
-        first: Array = delta[0] * self.dtype.type(len(X))
-        return first
+        delta: list[Array] = self._core.trace(np.ascontiguousarray(X), slope, core_loss(Given()), of_mean=False)[3]
+        return delta[0]
 
     def _can_read(self, X: object, Y: object) -> bool:
         return self._core.can_read(X, Y)

@@ -217,8 +217,8 @@ class Network(Layers):
         return [None, *self.weights], [None, *self.biases], s
 
     def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
-        step: Any = self.backward(self.forward(X), slope, Given())
-        first: Array = step.delta[1] * self.dtype.type(len(X))
+        step: Any = self.backward(self.forward(X), slope * self.dtype.type(len(X)), Given())
+        first: Array = step.delta[1]
         return first
 
     def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
