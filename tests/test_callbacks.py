@@ -16,7 +16,7 @@ import pytest
 import fastmlp
 from fastmlp import Checkpoint, CSVLog, EarlyStopping, LogToLogger
 from fastmlp.reference.arrays import Array
-from fastmlp.reference.optimizers import SGD, Adam
+from fastmlp.reference.optimizers import OPTIMIZERS, SGD, Adam
 from fastmlp.reference.progress import ProgressBar, ProgressLine, make_progress
 from fastmlp.reference.results import History
 
@@ -282,3 +282,98 @@ def test_without_rich_a_terminal_gets_one_line(monkeypatch: pytest.MonkeyPatch) 
     assert first.startswith("epoch 1/2  loss 0.5")
     assert last.startswith("epoch 2/2  loss 0.25")
     assert last.endswith("\n")
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, fastmlp.LevenbergMarquardt, fastmlp.LBFGS])
+def test_every_ready_made_callback_goes_with_every_optimizer(backend: Any, optimizer: Any, tmp_path: Path) -> None:
+    net, path = backend([1, 3, 1], random_state=0), tmp_path / "run.safetensors"
+    callbacks = [
+        fastmlp.EarlyStopping(patience=5),
+        fastmlp.CSVLog(tmp_path / "log.csv"),
+        fastmlp.LogToLogger(),
+        fastmlp.Checkpoint(path),
+    ]
+    X = np.linspace(-1, 1, 20).reshape(-1, 1)
+    history = net.train(
+        X,
+        X**2,
+        epochs=3,
+        optimizer=optimizer(),
+        callbacks=callbacks,
+        validation_data=0.2,
+        metrics=["r2"],
+        random_state=0,
+    )
+    assert len(history.metrics["r2"]) == len(history.loss)
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(history.loss)
+    assert path.exists()
+
+
+def test_slots_that_a_callback_brings_get_room(backend: Any) -> None:
+    neighbours = np.full(64, 7, "f4")
+    neighbours[:8] = 0
+
+    class Bringer:
+        def on_train_begin(self, state: Any) -> None:
+            state.optimizer.slots[0] = neighbours[:8]
+
+    X, Y = np.ones((4, 3)), np.ones((4, 2))
+    backend([3, 2]).train(X, Y, epochs=2, optimizer=SGD(0.01, momentum=0.9), callbacks=[Bringer()])
+    assert np.all(neighbours[8:] == 7)
+
+
+def test_whoever_was_told_of_the_begin_is_told_of_the_end(backend: Any) -> None:
+    class Told:
+        def __init__(self) -> None:
+            self.events: list[str] = []
+
+        def on_train_begin(self, state: Any) -> None:
+            self.events.append("begin")
+
+        def on_train_end(self, state: Any) -> None:
+            self.events.append("end")
+
+    class Faulty:
+        def on_train_begin(self, state: Any) -> None:
+            raise LookupError("at the begin")
+
+    class FaultyAtTheEnd:
+        def on_train_end(self, state: Any) -> None:
+            raise LookupError("at the end")
+
+    for faulty in (Faulty(), FaultyAtTheEnd()):
+        first, last = Told(), Told()
+        with pytest.raises(LookupError):
+            backend([1, 1]).train([[1.0]], [[1.0]], epochs=1, callbacks=[first, faulty, last])
+        assert first.events == ["begin", "end"]
+        assert last.events in ([], ["begin", "end"])
+
+
+def test_a_curve_that_is_missing_is_found_before_anything_is_drawn(backend: Any) -> None:
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    net = backend([1, 1])
+    parameters = net.parameters.copy()
+    with pytest.raises(ValueError, match="'r2' is not recorded"):
+        net.train(
+            np.ones((9, 1)),
+            np.ones(9),
+            epochs=1,
+            callbacks=[fastmlp.EarlyStopping(monitor="r2")],
+            validation_data=0.5,
+            random_state=rng,
+        )
+    assert rng.bit_generator.state == before
+    assert np.array_equal(net.parameters, parameters)
+
+
+def test_early_stopping_takes_a_number_over_none(backend: Any) -> None:
+    values = iter([np.nan, 5.0, 4.0, 3.0, np.nan, 2.0, 2.5, 2.5, 2.5])
+
+    def measured(Y: Any, Y_hat: Any) -> float:
+        return next(values)
+
+    stopping = fastmlp.EarlyStopping(monitor="measured", patience=3)
+    backend([1, 1]).train([[1.0]], [[1.0]], epochs=9, callbacks=[stopping], metrics=[measured])
+    assert (stopping.best, stopping.best_epoch) == (2.0, 6)

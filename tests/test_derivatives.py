@@ -82,3 +82,18 @@ def test_a_copy_in_another_precision(backend: Any) -> None:
     assert double.activations == ("leaky_relu(0.2)", "softmax")
     assert np.array_equal(double.parameters.astype("float32"), net.parameters)
     assert type(double) is type(net)
+
+
+def test_a_loss_that_is_no_number_is_no_agreement(backend: Any) -> None:
+    def broken(Y_hat: Array, Y: Array) -> tuple[Array, Array]:
+        return np.full(len(Y), np.nan), Y_hat
+
+    with pytest.raises(ValueError, match=r"the loss is not a finite number where parameters.0. is about"):
+        fastmlp.check_gradients(backend([2, 1], random_state=0), np.ones((3, 2)), np.ones(3), broken)
+
+
+def test_what_has_no_place_in_the_other_precision_is_named(backend: Any) -> None:
+    net = backend([1, 1], dtype="float64", random_state=0)
+    net.parameters[1] = 1e300
+    with pytest.raises(ValueError, match=r"parameters\[1\] is 1e\+300: it has no place in float32"):
+        net.as_dtype("float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -37,6 +38,17 @@ def test_every_public_thing_has_an_example() -> None:
     ]
     for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
         assert ">>>" in (thing.__doc__ or ""), thing
+
+
+def test_every_parameter_is_documented() -> None:
+    methods = [getattr(fastmlp.Network, n) for n in dir(fastmlp.Network) if not n.startswith("_")]
+    things = [*PUBLIC, *filter(inspect.isfunction, methods)]
+    things.remove(fastmlp.DivergenceWarning)  # whose parameters are those of all warnings
+    for thing in things:
+        names = inspect.signature(thing).parameters
+        documented = thing.__doc__ or ""
+        missing = [n for n in names if n not in ("self", "args", "kwargs") and not re.search(rf"\b{n}\b", documented)]
+        assert not missing, (thing, missing)
 
 
 def test_public_names() -> None:

@@ -274,3 +274,16 @@ def test_every_kind_of_step(simd: str, kind: str, bias: bool, activation: str, r
         ]
         assert relative_error(core.parameters, twin.parameters) <= TRAINING_TOLERANCE["float64"]
         assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "squared_error"])
+@pytest.mark.parametrize("batch_size", [3, 5, 33])
+def test_padding_gives_numbers_where_samples_do(simd: str, batch_size: int, loss: str) -> None:
+    # An input of 1, or a target of 0, would overflow: what lies behind the last sample of a vector must not count.
+    X, Y = np.arange(1990.0, 2023.0).reshape(-1, 1), np.ones((33, 1))
+    ends = []
+    for network in (fastmlp.Network, reference.Network):
+        net = network.from_parameters([[[-0.05]]], [[101.0]], output_activation="exp", dtype="float32")
+        net.train(X, Y, epochs=2, batch_size=batch_size, loss=loss, optimizer=SGD(1e-9), random_state=0)
+        ends.append(net.parameters)
+    assert relative_error(*ends) <= TRAINING_TOLERANCE["float32"]

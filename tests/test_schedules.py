@@ -332,3 +332,28 @@ def test_what_a_schedule_remembers_is_no_argument_of_it() -> None:
     before = repr(schedule)
     schedule.end_epoch(1, 1.0)
     assert repr(schedule) == before == "ReduceOnPlateau(factor=0.1, patience=1, min_delta=0.0, lowest=0.0)"
+
+
+def test_a_function_is_asked_as_the_epochs_come(backend: Any) -> None:
+    asked: list[float] = []
+
+    class Counter:
+        def on_epoch_end(self, state: Any) -> None:
+            assert len(asked) == state.epoch
+
+    def schedule(epoch: int) -> float:
+        asked.append(epoch)
+        return 1.0
+
+    backend([1, 1]).train([[1.0]], [1.0], epochs=4, optimizer=SGD(0.1, schedule=schedule), callbacks=[Counter()])
+    assert asked == [0, 1, 2, 3]
+
+
+def test_many_restarts_are_no_slower_than_few() -> None:
+    schedule = fastmlp.schedules.CosineRestarts(1, multiplier=1.00001)
+    assert schedule(np.array([0.0, 30_000.5])).shape == (2,)
+
+
+def test_single_numbers_have_factors_too() -> None:
+    for schedule in (fastmlp.schedules.WarmUp(4), fastmlp.schedules.CosineRestarts(4), fastmlp.schedules.OneCycle(4)):
+        assert 0 <= float(schedule(2.0)) <= 1

@@ -220,6 +220,9 @@ def test_a_callback_may_use_the_generator_of_the_run(backend: Any, data: tuple[A
             rng.random()
 
     backend([2, 3, 1]).train(*data, epochs=3, batch_size=7, callbacks=[Drawer()], random_state=rng)
+    twin = np.random.default_rng(0)
+    twin.random(3 * (len(data[0]) - 1 + 1))  # a shuffle and one more number for each epoch
+    assert rng.random() == twin.random()
 
 
 def test_progress_is_one_line_on_stderr(

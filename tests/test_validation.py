@@ -89,3 +89,11 @@ def test_bad_validation_data(
     with pytest.raises(error, match=message):
         backend([2, 4, 1]).train(*data, epochs=1, validation_data=validation, random_state=rng)
     assert rng.random() == np.random.default_rng(1).random()
+
+
+def test_weights_that_leave_nothing_on_one_side_are_said_to(backend: Any) -> None:
+    weight = np.zeros(10)
+    weight[3] = 1
+    net = backend([1, 1])
+    with pytest.raises(ValueError, match=r"sample_weight is zero for every row (held out|left to train on)"):
+        net.train(np.ones((10, 1)), np.ones(10), epochs=1, validation_data=0.5, sample_weight=weight, random_state=0)

@@ -93,7 +93,8 @@ class EarlyStopping:
     def on_epoch_end(self, state: State) -> str | None:
         """Compare, and give the reason to stop if there is one."""
         value = state.history.curves()[self.monitor][-1]
-        if self.best_epoch == 0 or self._sign * (self.best - value) > self.min_delta:
+        # What is no number is worse than any.
+        if math.isnan(self.best) or self._sign * (self.best - value) > self.min_delta or self.best_epoch == 0:
             self.best, self.best_epoch = value, state.epoch
             if self.restore_best:
                 self._parameters = state.network.parameters.copy()

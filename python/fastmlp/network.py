@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from . import _core, reference
 from .reference import checks
 from .reference.activations import Link, activation_of, output_activation_of, pulled_back
 from .reference.arrays import Array
@@ -280,27 +280,40 @@ class Network(Trainable):
     ) -> tuple[Array, Array, Array | None]:
         return check_samples(self, X, Y, sample_weight, loss, _core.find_nonfinite)
 
-    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
+    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss, n_threads: int = 0) -> float:
         if isinstance(loss, CustomLoss):
-            return _mean(loss.value(self._core.predict(X, 0), Y), weight)
-        return self._core.loss(X, Y, weight, core_loss(loss), 0)
+            return _mean(loss.value(self._core.predict(X, n_threads), Y), weight)
+        return self._core.loss(X, Y, weight, core_loss(loss), n_threads)
+
+    def _twin(self) -> reference.Network:
+        """Return the network of NumPy with these very parameters."""
+        twin = reference.Network.__new__(reference.Network)
+        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name != "_core"})
+        return twin
 
     def _value_and_gradient(
-        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None
+        self,
+        X: Array,
+        Y: Array,
+        weight: Array | None,
+        loss: Loss,
+        dropout: Dropout | None = None,
+        n_threads: int = 0,
     ) -> tuple[float, Array]:
-        assert dropout is None  # which the compiled loop has for itself
+        if dropout:  # with a user's own loss; the compiled loop has the other losses
+            return self._twin()._value_and_gradient(X, Y, weight, loss, dropout)
         gradient = np.empty_like(self.parameters)
-        losses, slope = self._given_slope(X, Y, loss)
+        losses, slope = self._given_slope(X, Y, loss, n_threads)
         if losses is None:
-            return self._core.gradient(X, Y, weight, core_loss(loss), gradient, 0), gradient
-        self._core.gradient(X, slope, weight, core_loss(Given()), gradient, 0)
+            return self._core.gradient(X, Y, weight, core_loss(loss), gradient, n_threads), gradient
+        self._core.gradient(X, slope, weight, core_loss(Given()), gradient, n_threads)
         return _mean(losses, weight), gradient
 
-    def _given_slope(self, X: Array, Y: Array, loss: Loss) -> tuple[Array | None, Array]:
+    def _given_slope(self, X: Array, Y: Array, loss: Loss, n_threads: int = 0) -> tuple[Array | None, Array]:
         """Return what a user's own loss gives: losses, and derivatives as the core takes them; None, Y for others."""
         if not isinstance(loss, CustomLoss):
             return None, Y
-        Y_hat = self._core.predict(X, 0)
+        Y_hat = self._core.predict(X, n_threads)
         losses, slope = loss.both(Y_hat, Y)
         return losses, pulled_back(self.activations[-1], Y_hat, slope)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._core import LevenbergMarquardtFloat32, LevenbergMarquardtFloat64, Progress, Rule
-from .reference import checks, divergence
+from .reference import divergence
 from .reference.arrays import Array
 from .reference.layers import Layers
 from .reference.loop import run_batches
@@ -27,7 +27,7 @@ from .reference.specs import parameters
 from .reference.training import Task, check_task
 
 # Steps of a run with a schedule that the core has the factors of at a time.
-MOST_FACTORS = 1_000_000
+MOST_FACTORS = 100_000
 
 
 class Trainable(Layers):
@@ -76,7 +76,7 @@ class Trainable(Layers):
             ``fastmlp.LevenbergMarquardt()`` are solvers: an epoch is an iteration of theirs, with all samples.
         loss : str or callable, default "squared_error"
             Loss of a sample, as for :meth:`loss`. A function of your own is called for every batch, which
-            takes longer than a loss that the core knows, and has no dropout.
+            takes longer than a loss that the core knows, and with dropout, batches are NumPy's.
         shuffle : bool, default True
             Draw the samples of each epoch's batches in a new random order. A single batch of all
             samples has no order.
@@ -195,11 +195,9 @@ class Trainable(Layers):
             metrics,
             dropout,
             max_time,
+            n_threads,
             _core.find_nonfinite,
         )
-        threads = checks.threads(n_threads)
-        if isinstance(task.loss, CustomLoss) and task.dropout:
-            raise ValueError("dropout does not go with a loss of your own, but in fastmlp.reference.Network")
         monitor = Monitor(self, task, callbacks, progress)
         if not self._core.claim():
             raise RuntimeError(
@@ -214,14 +212,14 @@ class Trainable(Layers):
                 elif isinstance(task.loss, CustomLoss):
                     run_batches(self, task, task.optimizer, monitor)
                 else:
-                    self._run(task, task.optimizer, monitor, threads)
+                    self._run(task, task.optimizer, monitor)
         finally:
             self._core.release()
         if monitor.diverged:
             divergence.warn(monitor.history.stop_reason)
         return monitor.history
 
-    def _run(self, task: Task, optimizer: Optimizer, monitor: Monitor, n_threads: int) -> None:
+    def _run(self, task: Task, optimizer: Optimizer, monitor: Monitor) -> None:
         """Run the compiled loop: at one go, or in stretches of epochs for which a schedule gives the factors."""
         rule = self._rule(optimizer)
         if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
@@ -232,7 +230,7 @@ class Trainable(Layers):
             epochs = monitor.epochs_left if optimizer.schedule is None else min(longest, monitor.epochs_left)
             factors = optimizer.factors(epochs, task.n_batches)
             seen = Progress(optimizer.last_loss)
-            carries_on = self._run_stretch(task, optimizer, monitor, n_threads, rule, epochs, factors, seen)
+            carries_on = self._run_stretch(task, optimizer, monitor, rule, epochs, factors, seen)
             if seen.diverged:
                 monitor.note_divergence(optimizer.steps - before, seen.bad_layer)
             if not carries_on:
@@ -243,7 +241,6 @@ class Trainable(Layers):
         task: Task,
         optimizer: Optimizer,
         monitor: Monitor,
-        n_threads: int,
         rule: Rule,
         epochs: int,
         factors: Array | None,
@@ -293,7 +290,7 @@ class Trainable(Layers):
                     rule,
                     factors,
                     steps_before,
-                    n_threads,
+                    task.n_threads,
                     monitor.watches_epochs,
                     seen,
                     report if bits or monitor.has_watchers else None,

@@ -121,7 +121,7 @@ def check_gradients(
     Raises
     ------
     ValueError, TypeError
-        As :meth:`fastmlp.Network.loss`.
+        As :meth:`fastmlp.Network.loss`; also if a loss is not a finite number.
 
     Examples
     --------
@@ -139,17 +139,23 @@ def check_gradients(
     p = twin.parameters
     rng = checks.generator(random_state)
     chosen = np.arange(p.size) if p.size <= most else np.sort(rng.choice(p.size, most, replace=False))
-    numeric = np.full(p.size, np.nan)
+    numeric, checked = np.zeros(p.size), np.zeros(p.size, bool)
+    checked[chosen] = True
     for i in chosen:
         numeric[i] = _central_difference(twin, int(i), X, Y, loss, sample_weight)
-    largest = max(float(np.nanmax(np.abs(numeric))), np.finfo(np.float64).tiny)
+    if (index := checks.find_nonfinite(numeric)) >= 0:
+        raise ValueError(
+            f"the loss is not a finite number where parameters[{index}] is about {p[index]}: nothing can be compared"
+        )
+    largest = max(float(np.abs(numeric).max()), np.finfo(np.float64).tiny)
     layers, start = [], 0
     for l in range(1, len(twin.weights) + 1):
         parts = [(f"dW[{l}]", gradients.weights[l - 1])]
         if twin.bias:
             parts.append((f"db[{l}]", gradients.biases[l - 1]))
         for name, analytic in parts:
-            layers.append(_compare(name, analytic, numeric[start : start + analytic.size], largest))
+            part = slice(start, start + analytic.size)
+            layers.append(_compare(name, analytic, numeric[part], checked[part], largest))
             start += analytic.size
     return GradientReport(layers, limit)
 
@@ -170,9 +176,8 @@ def _central_difference(
     return float((J[0] - J[1]) / width)
 
 
-def _compare(name: str, analytic: Array, numeric: Array, largest: float) -> LayerCheck:
-    """Compare derivatives where there is a central difference (elsewhere it is NaN)."""
-    checked = ~np.isnan(numeric)
+def _compare(name: str, analytic: Array, numeric: Array, checked: Array, largest: float) -> LayerCheck:
+    """Compare derivatives where they are to be checked."""
     if not checked.any():
         return LayerCheck(name, 0, analytic.size, 0.0, 0.0, (0,) * analytic.ndim)
     difference = np.where(checked, np.abs(analytic.ravel() - numeric), -1.0)

@@ -42,7 +42,8 @@ class Layers:
         rng = checks.generator(random_state)
         self._lay_out(sizes, names, checks.flag(bias, "bias"), checks.dtype(dtype))
         for i, W in enumerate(self._weights):
-            W[:] = draw(*W.shape, rng)
+            with np.errstate(over="ignore"):
+                W[:] = draw(*W.shape, rng)
             if (index := checks.find_nonfinite(W)) >= 0:
                 raise ValueError(f"init {init!r} gave weights[{i}] a {W.flat[index]}: weights are finite")
 
@@ -280,14 +281,24 @@ class Layers:
         -------
         Network
 
+        Raises
+        ------
+        ValueError
+            If a parameter is not finite, or would not be in that precision.
+
         Examples
         --------
         >>> import fastmlp
         >>> fastmlp.Network([2, 1]).as_dtype("float64")
         Network([2, 1], output_activation='linear', dtype='float64')
         """
+        chosen = checks.dtype(dtype)
+        with np.errstate(over="ignore"):  # found, with its place, below
+            parameters = self._parameters.astype(chosen)
+        if (index := checks.find_nonfinite(parameters)) >= 0:
+            raise ValueError(f"parameters[{index}] is {self._parameters[index]}: it has no place in {chosen.name}")
         other = type(self).__new__(type(self))
-        other.__setstate__({**self.__getstate__(), "parameters": self._parameters.astype(checks.dtype(dtype))})
+        other.__setstate__({**self.__getstate__(), "parameters": parameters})
         return other
 
     def copy(self: Self) -> Self:

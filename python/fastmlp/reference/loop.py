@@ -27,7 +27,7 @@ def run_batches(net: Any, task: Task, optimizer: Optimizer, monitor: Monitor) ->
             weight = None if task.sample_weight is None else task.sample_weight[rows]
             dropout = Dropout(task.dropout, draw_seed(task.rng)) if task.dropout and task.rng else None
             X, Y = task.X[rows], task.Y[rows]
-            loss, gradient = net._value_and_gradient(X, Y, weight, task.loss, dropout)
+            loss, gradient = net._value_and_gradient(X, Y, weight, task.loss, dropout, task.n_threads)
             if not math.isfinite(loss):
                 monitor.note_divergence(steps, _mend(net, kept))
                 return
@@ -35,7 +35,7 @@ def run_batches(net: Any, task: Task, optimizer: Optimizer, monitor: Monitor) ->
             J += loss * len(X)
             steps += 1
         bad_layer = _mend(net, kept)
-        validation = [net._mean_loss(*task.validation, task.loss)] if task.validation else []
+        validation = [net._mean_loss(*task.validation, task.loss, task.n_threads)] if task.validation else []
         last_factors = () if factors is None else [float(factors[-1])]
         stops = monitor.add([J / len(task.X)], validation, last_factors, tell=not bad_layer)
         if bad_layer:

@@ -53,8 +53,8 @@ class Loss(ABC):
         """Return which targets are outside the domain: an array of bool, of Y's shape."""
         return np.zeros(Y.shape, bool)
 
-    def encode(self, Y: npt.ArrayLike, n_out: int) -> npt.ArrayLike:
-        """Return targets in their columns, where they come in a shorter form."""
+    def encode(self, Y: npt.ArrayLike, n_out: int, name: str) -> npt.ArrayLike:
+        """Return targets in their columns, where they come in a shorter form; ``name`` is theirs, for errors."""
         return Y
 
     def check_domain(self, Y: Array, name: str) -> None:
@@ -305,20 +305,22 @@ class LogLossOfSoftmax(Loss):
             raise ValueError("a softmax needs two outputs at least; for one, use output_activation='sigmoid'")
         return n_out
 
-    def encode(self, Y: npt.ArrayLike, n_out: int) -> npt.ArrayLike:
+    def encode(self, Y: npt.ArrayLike, n_out: int, name: str) -> npt.ArrayLike:
         classes = np.asarray(Y)
         if classes.shape[1:] not in ((), (1,)):
             return Y
         if classes.dtype.kind not in "iu":
             raise ValueError(
-                f"Y has one column of {classes.dtype.name}: numbers of classes are integers, from 0 to {n_out - 1}; "
-                f"probabilities have shape (n, {n_out})"
+                f"{name} has one column of {classes.dtype.name}: numbers of classes are integers, from 0 to "
+                f"{n_out - 1}; probabilities have shape (n, {n_out})"
             )
         classes = classes.ravel()
         bad = (classes < 0) | (classes >= n_out)
         if bad.any():
             row = int(bad.argmax())
-            raise ValueError(f"Y[{row}] is {classes[row]}: classes are numbered from 0 to {n_out - 1}, one per output")
+            raise ValueError(
+                f"{name}[{row}] is {classes[row]}: classes are numbered from 0 to {n_out - 1}, one per output"
+            )
         columns: Array = np.eye(n_out)[classes]
         return columns
 

@@ -85,6 +85,10 @@ LARGER_IS_BETTER = {"r2", "accuracy", "balanced_accuracy"}
 GRADIENT_NORM = "gradient_norm"
 
 
+# Names that columns of a run's log have already.
+TAKEN = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
+
+
 def check_metrics(metrics: Sequence[str | Metric], n_targets: int, n_out: int) -> dict[str, Metric | None]:
     """Return the metrics by name; None stands for the norm of the gradient."""
     if metrics == ():
@@ -104,7 +108,7 @@ def check_metrics(metrics: Sequence[str | Metric], n_targets: int, n_out: int) -
                     f"metrics[{i}] {name!r} compares outputs with targets, and with this loss there are {n_out} and "
                     f"{n_targets}: pass a function"
                 )
-        if name in checked or name in ("loss", "validation_loss", "learning_rate"):
+        if name in checked or name in TAKEN or (function and name == GRADIENT_NORM):
             raise ValueError(f"metrics[{i}] has the name {name!r}, which is taken: give it another __name__")
         checked[name] = function
     return checked

@@ -14,7 +14,6 @@ import numpy as np
 from . import checkpoints, checks
 from .arrays import Array
 from .divergence import settle
-from .metrics import GRADIENT_NORM
 from .optimizers import Optimizer
 from .progress import make_progress
 from .results import History
@@ -97,7 +96,7 @@ class Monitor:
     """
 
     def __init__(self, net: Any, task: Task, callbacks: Iterable[Any], progress: bool) -> None:
-        names = [name for name in task.metrics if name != GRADIENT_NORM]
+        names = [name for name, metric in task.metrics.items() if metric]
         self.history = History(metrics={name: [] for name in names}, stop_reason=ALL_DONE)
         self.callbacks = check_callbacks(callbacks) if callbacks != () else []
         self.state = State(net, 0, task.epochs, self.history, task.optimizer, task, self.callbacks)
@@ -106,31 +105,51 @@ class Monitor:
         self._start = time.perf_counter()
         self._seconds_before, self._epochs_before = 0.0, 0
         self.diverged = False
+        self._begun: list[Any] = []
+        self._before: Array | None = None  # parameters before those of the checkpoint that a run goes on from
 
     def prepare(self, resume: str | os.PathLike[str] | None) -> None:
         """Put everything where the run is to begin: where the checkpoint is, if there is one."""
         if self.callbacks or resume is not None:
             self.state.fingerprint = checkpoints.fingerprint(self.state)
-        if resume is None:
-            self._task.hold_out()
-        else:
+        self._before = None if resume is None else self.state.network.parameters.copy()
+        if resume is not None:
             checkpoints.resume(resume, self.state)
         self._task.optimizer.prepare(self.state.network.parameters)
 
     def __enter__(self) -> Monitor:
         self._start = time.perf_counter()
         self._seconds_before, self._epochs_before = self.history.seconds, self.state.epoch
-        if self.callbacks:
-            self._tell("on_train_begin")
-            self._task.optimizer.check()
+        try:
+            for callback in self.callbacks:
+                self._call(callback, "on_train_begin")
+                self._begun.append(callback)
+            if self.callbacks:
+                self._task.optimizer.check()
+                self._task.optimizer.prepare(self.state.network.parameters)  # what was put into its slots
+            if self._before is None:
+                self._task.hold_out()
+        except BaseException:
+            if self._before is not None:
+                self.state.network.parameters[:] = self._before
+            self._end(self._begun)
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
         self._take_time()
         if self._progress:
             self._progress.close()
-        if self.callbacks:
-            self._tell("on_train_end")
+        self._end(self._begun)
+
+    def _end(self, callbacks: list[Any]) -> None:
+        """Tell them that the run is over, each of them whatever the ones before may raise."""
+        if not callbacks:
+            return
+        try:
+            self._call(callbacks[0], "on_train_end")
+        finally:
+            self._end(callbacks[1:])
 
     @property
     def watches_epochs(self) -> bool:
@@ -191,13 +210,16 @@ class Monitor:
         """Note the metrics of the network as it is."""
         task, net = self._task, self.state.network
         X, Y = task.validation[:2] if task.validation else (task.X, task.Y)
-        Y_hat = net.predict(X) if self.history.metrics else Y
+        n_threads = task.n_threads or None
+        Y_hat = net.predict(X, n_threads) if self.history.metrics else Y
         for name, metric in task.metrics.items():
             if metric:
                 self.history.metrics[name].append(float(metric(Y, Y_hat)))
             else:
-                gradients = net.gradients(task.X, task.Y, task.loss_spec, task.sample_weight)
-                self.history.gradient_norm.append(_norm([*gradients.weights, *gradients.biases]))
+                _, gradient = net._value_and_gradient(
+                    task.X, task.Y, task.sample_weight, task.loss, n_threads=task.n_threads
+                )
+                self.history.gradient_norm.append(math.sqrt(float(np.square(gradient, dtype=np.float64).sum())))
 
     def _take_time(self) -> None:
         self.history.seconds = self._seconds_before + time.perf_counter() - self._start
@@ -205,7 +227,8 @@ class Monitor:
     def _ask_to_stop(self) -> bool:
         optimizer = self._task.optimizer
         before = optimizer.identity()
-        self._tell("on_epoch_end")
+        for callback in self.callbacks:
+            self._ask(callback)
         if optimizer.identity() != before:
             raise RuntimeError(
                 "a callback changed the optimizer's rule, steps or slots, or turned a penalty, a limit or a schedule "
@@ -214,15 +237,13 @@ class Monitor:
         optimizer.check()
         return self.history.stop_reason != ALL_DONE
 
-    def _tell(self, event: str) -> None:
-        """Call the method ``event`` of every callback. The first that gives something truthy is why the run ends."""
-        for callback in self.callbacks:
-            method = getattr(callback, event, None)
-            answer = method(self.state) if callable(method) else None
-            if answer and event == "on_epoch_end" and self.history.stop_reason == ALL_DONE:
-                default = f"{type(callback).__name__} asked to stop after epoch {self.state.epoch}"
-                self.history.stop_reason = answer if isinstance(answer, str) else default
+    def _call(self, callback: Any, event: str) -> object:
+        method = getattr(callback, event, None)
+        return method(self.state) if callable(method) else None
 
-
-def _norm(arrays: list[Array]) -> float:
-    return math.sqrt(sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays))
+    def _ask(self, callback: Any) -> None:
+        """Tell a callback that an epoch is over. The first one that gives something truthy is why the run ends."""
+        answer = self._call(callback, "on_epoch_end")
+        if answer and self.history.stop_reason == ALL_DONE:
+            default = f"{type(callback).__name__} asked to stop after epoch {self.state.epoch}"
+            self.history.stop_reason = answer if isinstance(answer, str) else default

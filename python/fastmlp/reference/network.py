@@ -170,7 +170,6 @@ class Network(Layers):
         resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Fit the parameters to X and Y; see :meth:`fastmlp.Network.train`."""
-        checks.threads(n_threads)
         task = check_task(
             self,
             X,
@@ -186,6 +185,7 @@ class Network(Layers):
             metrics,
             dropout,
             max_time,
+            n_threads,
         )
         monitor = Monitor(self, task, callbacks, progress)
         monitor.prepare(resume)
@@ -200,7 +200,7 @@ class Network(Layers):
         return monitor.history
 
     def _value_and_gradient(
-        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None
+        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None, n_threads: int = 0
     ) -> tuple[float, Array]:
         step: Any = self.backward(self.forward(X, dropout), Y, loss, weight, dropout)
         return step.J, self._flat(step)
@@ -221,7 +221,7 @@ class Network(Layers):
         first: Array = step.delta[1]
         return first
 
-    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> float:
+    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss, n_threads: int = 0) -> float:
         step: Any = self.backward(self.forward(X), Y, loss, weight)
         return float(step.J)
 

@@ -13,6 +13,9 @@ from . import checks
 
 T = TypeVar("T")
 
+# Longer ones are no names.
+LONGEST = 500
+
 _SPEC = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 
 
@@ -34,16 +37,18 @@ def make(spec: object, known: Mapping[str, type[T]], what: str) -> T:
     TypeError, ValueError
         If the name is unknown or a parameter is wrong; the message says which.
     """
-    match = _SPEC.fullmatch(spec) if isinstance(spec, str) else None
+    match = _SPEC.fullmatch(spec) if isinstance(spec, str) and len(spec) <= LONGEST else None
     chosen = checks.find(match[1] if match else spec, known, what)
     try:
         # The text of a call, of which nothing is run: its arguments have to be plain numbers.
         call = ast.parse(f"f({match[2] or ''})" if match else "f()", mode="eval").body
-        if not isinstance(call, ast.Call):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise ValueError
         values = [_number(node) for node in call.args]
         named = {str(keyword.arg): _number(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError):
+        if len(named) < len(call.keywords):
+            raise ValueError
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{what} {spec!r}: after a name come numbers, such as 'name(0.5)'") from None
     try:
         return chosen(*values, **named)
@@ -89,4 +94,6 @@ def _written(value: float) -> str:
 
 def _usage(chosen: type[Any]) -> str:
     names = [field.name for field in dataclasses.fields(chosen)]
+    if names == ["levels"]:
+        return "its levels are numbers without names, such as 'quantile(0.1, 0.9)'"
     return f"its parameters are {', '.join(names)}" if names else "it takes no parameters"

@@ -42,6 +42,7 @@ class Task:
     dropout: tuple[float, ...] | None  # rates of the hidden layers
     metrics: dict[str, Metric | None]
     max_time: float | None
+    n_threads: int  # 0: as many as may be used
     held_out: Array | None = None
 
     @property
@@ -52,7 +53,8 @@ class Task:
     def curves(self) -> list[str]:
         """Return the names of what is recorded of every epoch."""
         validation = ["validation_loss"] if self.validation or self.n_held_out else []
-        return ["loss", *validation, *self.metrics, "learning_rate"]
+        rate = ["learning_rate"] if isinstance(self.optimizer, Optimizer) else []
+        return ["loss", *validation, *self.metrics, *rate]
 
     def hold_out(self, rows: Array | None = None) -> None:
         """Keep some rows (None: drawn ones) for validation, if that was asked for."""
@@ -61,10 +63,10 @@ class Task:
         if rows is None:
             assert self.random_state is not None
             rows = validation.draw_rows(len(self.X), self.n_held_out, self.random_state)
-        self.held_out = rows
         (self.X, self.Y, self.sample_weight), self.validation = validation.split(
             self.X, self.Y, self.sample_weight, rows
         )
+        self.held_out = rows
 
 
 def check_task(
@@ -82,6 +84,7 @@ def check_task(
     metrics: Sequence[str | Metric] = (),
     dropout: float | Sequence[float] = 0.0,
     max_time: float | None = None,
+    n_threads: int | None = None,
     nonfinite: Callable[[Array], int] = checks.find_nonfinite,
 ) -> Task:
     """Check the arguments of ``train`` and fill in what was left out. Nothing is changed before all are right."""
@@ -126,6 +129,7 @@ def check_task(
         rates,
         check_metrics(metrics, Y.shape[1], net.layer_sizes[-1]),
         None if max_time is None else checks.number(max_time, "max_time", 0, float("inf"), open_low=True),
+        checks.threads(n_threads),
     )
 
 
@@ -144,7 +148,7 @@ def check_samples(
     if sample_weight is None and loss.domain is None and n_targets == n_out and net._can_read(X, Y):
         return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
     X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
-    Y = checks.targets(loss.encode(Y, n_out), names[1], net.dtype, n_targets, len(X), nonfinite, names[0])
+    Y = checks.targets(loss.encode(Y, n_out, names[1]), names[1], net.dtype, n_targets, len(X), nonfinite, names[0])
     loss.check_domain(Y, names[1])
     weight = checks.weights_of_samples(sample_weight, len(X), names[2], names[0])
     return X, Y, None if weight is None else weight.astype(net.dtype)

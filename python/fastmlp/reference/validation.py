@@ -44,8 +44,10 @@ def split(X: Array, Y: Array, weight: Array | None, held_out: Array) -> tuple[Sa
     chosen = np.zeros(len(X), bool)
     chosen[held_out] = True
 
-    def part(rows: Array) -> Samples:
+    def part(rows: Array, what: str) -> Samples:
+        if weight is not None and not weight[rows].any():
+            raise ValueError(f"sample_weight is zero for every row {what}: hold out fewer, or pass them by yourself")
         weights = None if weight is None else checks.weights_of_samples(weight[rows], int(rows.sum()))
         return X[rows], Y[rows], None if weights is None else weights.astype(X.dtype)
 
-    return part(~chosen), part(chosen)
+    return part(~chosen, "left to train on"), part(chosen, "held out")

@@ -30,7 +30,7 @@ class Optimizer(ABC):
 
     The slots and the counts stay with the object from one ``train`` to the next, so that two calls with
     the same object go on where one longer call would be. A step does, in this order: the gradient of the
-    batch's mean loss; the terms of l2 and l1; clip_value, then clip_norm; weight_decay; the rule's
+    batch's mean loss; the terms of l2 and l1; clip_value or clip_norm; weight_decay; the rule's
     formula; max_norm. Penalties do not depend on the batch size, and are no part of ``history.loss``.
 
     Parameters
@@ -197,8 +197,10 @@ class Optimizer(ABC):
 
     @property
     def watches_losses(self) -> bool:
-        """Whether the schedule has to know how an epoch ended before the next one begins."""
-        return isinstance(self.schedule, Schedule) and self.schedule.watches_losses
+        """Whether the schedule is to be asked epoch by epoch: it has to know how one ended, or is a function."""
+        return self.schedule is not None and not (
+            isinstance(self.schedule, Schedule) and not self.schedule.watches_losses
+        )
 
     def end_epochs(self, losses: Sequence[float], factors: Sequence[float] = ()) -> list[float]:
         """Note the end of epochs, and return the learning rate of each one's last step.

@@ -54,12 +54,12 @@ class CosineRestarts(Schedule):
             start, length = np.floor(t / self.period) * self.period, np.array(self.period)
         else:
             # Descents begin at period * (1, 1 + m, 1 + m + m^2, ...).
-            lengths = [float(self.period)]
-            while sum(lengths) <= t.max(initial=0):
+            lengths, starts = [float(self.period)], [0.0]
+            while starts[-1] + lengths[-1] <= t.max(initial=0):
+                starts.append(starts[-1] + lengths[-1])
                 lengths.append(lengths[-1] * m)
-            starts = np.cumsum([0.0, *lengths[:-1]])
             which = np.searchsorted(starts, t, side="right") - 1
-            start, length = starts[which], np.array(lengths)[which]
+            start, length = np.array(starts)[which], np.array(lengths)[which]
         return np.asarray(self.lowest + (1 - self.lowest) * (1 + np.cos(np.pi * (t - start) / length)) / 2)
 
 
@@ -171,10 +171,8 @@ class WarmUp(Schedule):
             raise TypeError(f"then must be one of fastmlp.schedules, not {self.then!r}")
 
     def at(self, t: Array) -> Array:
-        factors = self.start + (1 - self.start) * t / self.epochs
-        after = t >= self.epochs
-        factors[after] = self.then.at(t[after] - self.epochs)
-        return np.asarray(factors)
+        rising = self.start + (1 - self.start) * t / self.epochs
+        return np.where(t < self.epochs, rising, self.then.at(np.maximum(t - self.epochs, 0)))
 
     @property
     def watches_losses(self) -> bool:
