@@ -516,7 +516,16 @@ def test_the_comparison_prints_a_table() -> None:
     command = [sys.executable, ROOT / "benchmarks/levenberg_marquardt.py", "--quick", "--only", "misra1a,sinc"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     _, head, *rows = result.stdout.splitlines()
-    assert head.split() == ["problem", "p", *["fastmlp", "Jacobian", "differ."] * 3]
-    assert [row.split()[:2] for row in rows] == [["misra1a", "7"], ["sinc", "25"]]
-    assert all(len(row.split()) == 16 for row in rows)
-    assert all(float(value) > 0 for row in rows for value in row.split()[2:])
+    assert head.split() == [
+        "problem",
+        "p",
+        *["fastmlp", "Jacobian", "differ."] * 3,
+        *["x", "faster", "to", "it", "x", "to", "it"],
+    ]
+    first, second = [row.split() for row in rows[:2]], [row.split() for row in rows[4:]]
+    assert rows[3].split() == ["problem", "Adam", "way", "all", "LM", "x", "way", "x", "all"]
+    assert [row[:2] for row in first] == [["misra1a", "7"], ["sinc", "25"]]
+    assert [row[0] for row in second] == ["misra1a", "sinc"]
+    for cells, numbers in [(row[2:], 12) for row in first] + [(row[1:], 6) for row in second]:
+        assert len(cells) == numbers
+        assert all(float(value) > 0 for value in cells)

@@ -251,6 +251,17 @@ def in_float64(task: Task) -> tuple[Array, Array, Array | None]:
     return task.X.astype(double), task.Y.astype(double), None if weight is None else weight.astype(double)
 
 
+def strengths(net: Any, l2: float) -> Array:
+    """Return l2 for each weight, and 0 for each bias, in the order of the parameters."""
+    twin = net._in_float64()
+    for W in twin.weights:
+        W[:] = l2
+    for b in twin.biases:
+        b[:] = 0
+    l2_of_each: Array = twin.parameters
+    return l2_of_each
+
+
 def validation_losses(net: Any, task: Task) -> list[float]:
     """Return the loss of the validation data, if there are any, as a list."""
     return [net._mean_loss(*task.validation, task.loss)] if task.validation else []
