@@ -236,11 +236,9 @@ class LevenbergMarquardt(Solver):
             finally:
                 self.carried = run.state
             self.steps += len(losses)
-            stops = monitor.add(losses, validation_losses(net, task))
-            if stops or monitor.time_is_over():
-                return
-            if ended in ENDS:
+            if ended in ENDS:  # before callbacks see it: a checkpoint is then that of a run that has ended
                 monitor.history.stop_reason = ENDS[ended]
+            if monitor.add(losses, validation_losses(net, task)) or monitor.time_is_over():
                 return
 
 
