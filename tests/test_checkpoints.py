@@ -69,6 +69,48 @@ def test_two_halves_have_the_bits_of_the_whole(
     assert run(backend, data, 20, RULES[rule], resume=path, **arguments) == whole
 
 
+SOLVED: list[dict[str, Any]] = [{}, {"validation_data": 0.3}, {"metrics": ["r2"]}, {"sample_weight": np.arange(30.0)}]
+
+
+@pytest.mark.parametrize("arguments", SOLVED, ids=str)
+@pytest.mark.parametrize("settings", [{}, {"bayesian": True}, {"accelerated": False}], ids=str)
+def test_levenberg_marquardt_goes_on(
+    backend: Any, data: Data, path: Path, settings: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    arguments = {"batch_size": None, "optimizer": fastmlp.LevenbergMarquardt(**settings), **arguments}
+    whole = run(backend, data, 12, **arguments)
+    assert len(whole[3]["loss"]) == 12
+    run(backend, data, 5, callbacks=[Checkpoint(path)], **arguments)
+    assert run(backend, data, 12, resume=path, **arguments) == whole
+
+
+@pytest.mark.parametrize("settings", [{}, {"gradient_tolerance": 0.0, "step_tolerance": 1e-3}], ids=str)
+def test_a_solver_that_was_done_stays_so(backend: Any, data: Data, path: Path, settings: dict[str, float]) -> None:
+    X, Y = data[0], data[0].sum(axis=1, keepdims=True)
+    ends = []
+    for arguments in ({"callbacks": [Checkpoint(path)]}, {"resume": path}):
+        net, optimizer = backend([2, 1], dtype="float64", random_state=0), fastmlp.LevenbergMarquardt(**settings)
+        ends.append(end_of(net, optimizer, net.train(X, Y, epochs=200, optimizer=optimizer, **arguments)))
+    assert ends[0] == ends[1]
+    assert len(ends[0][3]["loss"]) < 200
+    assert ends[0][4] == ("the last step was small" if settings else "the gradient is small")
+
+
+def test_lbfgs_goes_on_from_where_it_was_with_a_new_memory(backend: Any, data: Data, path: Path) -> None:
+    arguments: dict[str, Any] = {"batch_size": None, "optimizer": fastmlp.LBFGS(l2=1e-3)}
+    first = run(backend, data, 5, callbacks=[Checkpoint(path)], **arguments)
+    again = run(backend, data, 12, resume=path, **arguments)
+    losses = again[3]["loss"]
+    assert losses[:5] == first[3]["loss"]
+    assert len(losses) == again[2] == 12
+    net = backend([2, 5, 1], random_state=0)
+    net.parameters[:] = np.frombuffer(first[0], "f4")
+    assert losses[5:] == net.train(*data, epochs=7, **{**arguments, "optimizer": fastmlp.LBFGS(l2=1e-3)}).loss
+    assert net.parameters.tobytes() == again[0]
+    with pytest.raises(ValueError, match=r"its optimizer's l2 is 0\.001, and here it is 0\.0"):
+        run(backend, data, 12, resume=path, batch_size=None, optimizer=fastmlp.LBFGS())
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_schedules_go_on(backend: Any, data: Data, path: Path, schedule: Any) -> None:
     def optimizer() -> Any:

@@ -269,7 +269,7 @@ def test_memory_does_not_grow_with_the_jacobian() -> None:
     ("arguments", "message"),
     [
         ({"loss": "absolute_error"}, "its loss is 'squared_error', not 'absolute_error'"),
-        ({"batch_size": 10}, "takes all samples at once: it needs batch_size=None, and not 10 of 80 rows"),
+        ({"loss": lambda Y_hat, Y: (0 * Y, 0 * Y)}, "its loss is 'squared_error', not "),
     ],
 )
 def test_what_levenberg_marquardt_cannot_do(
@@ -293,6 +293,7 @@ def test_what_levenberg_marquardt_cannot_do(
         (lambda: fastmlp.LBFGS(history=0), ValueError, "history"),
         (lambda: fastmlp.LBFGS(tolerance=-1.0), ValueError, "tolerance"),
         (lambda: fastmlp.LBFGS(gradient_tolerance=float("nan")), ValueError, "gradient_tolerance"),
+        (lambda: fastmlp.LBFGS(l2=-1.0), ValueError, "l2"),
     ],
 )
 def test_bad_settings(make_solver: Any, error: type[Exception], message: str) -> None:
@@ -344,6 +345,87 @@ def test_an_exception_leaves_the_last_step(backend: Any, solver: Any, data: tupl
         net.train(*data, epochs=9, optimizer=solver(), callbacks=[fails])
     assert np.array_equal(net.parameters, fails.seen[-1])
     assert len(net.train(*data, epochs=2, optimizer=solver()).loss) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows raises SIGINT in another way")
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_ctrl_c_leaves_the_last_step(backend: Any, solver: Any, data: tuple[Array, Array]) -> None:
+    class Interrupts(Recorder):
+        def on_epoch_end(self, state: Any) -> bool:
+            if super().on_epoch_end(state) or len(self.seen) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return False
+
+    interrupts, net, optimizer = Interrupts(), make(backend, [2, 6, 2]), solver()
+    with pytest.raises(KeyboardInterrupt):
+        net.train(*data, epochs=9, optimizer=optimizer, callbacks=[interrupts])
+    assert np.array_equal(net.parameters, interrupts.seen[-1])
+    assert optimizer.steps == len(interrupts.seen) == 3
+    assert len(net.train(*data, epochs=2, optimizer=optimizer).loss) == 2
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_held_out_rows_metrics_and_early_stopping(backend: Any, solver: Any, data: tuple[Array, Array]) -> None:
+    net, stopping = make(backend, [2, 20, 2]), fastmlp.EarlyStopping(patience=5)
+    history = net.train(
+        *data,
+        epochs=300,
+        optimizer=solver(),
+        validation_data=0.3,
+        random_state=0,
+        metrics=["r2", "gradient_norm"],
+        callbacks=[stopping],
+    )
+    curves = history.curves()
+    assert set(curves) == {"loss", "validation_loss", "r2", "gradient_norm"}
+    assert {len(curve) for curve in curves.values()} == {stopping.best_epoch + 5}
+    assert stopping.best == min(history.validation_loss) == history.validation_loss[stopping.best_epoch - 1]
+    assert history.stop_reason.startswith("validation_loss has not improved for 5 epochs")
+    assert history.gradient_norm[0] > history.gradient_norm[-1]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_early_stopping_puts_the_best_parameters_back(backend: Any, solver: Any, data: tuple[Array, Array]) -> None:
+    train, validation = (data[0][:50], data[1][:50]), (data[0][50:], data[1][50:])
+    net, stopping = make(backend, [2, 20, 2]), fastmlp.EarlyStopping(patience=3)
+    history = net.train(*train, epochs=300, optimizer=solver(), validation_data=validation, callbacks=[stopping])
+    assert len(history.loss) == stopping.best_epoch + 3
+    assert net.loss(*validation) == pytest.approx(stopping.best, rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", [lambda: fastmlp.LevenbergMarquardt(), lambda: fastmlp.LBFGS(tolerance=0.0)])
+def test_time_ends_a_run(backend: Any, solver: Any, rng: np.random.Generator) -> None:
+    X, Y = rng.standard_normal((300, 2)), rng.standard_normal((300, 1))
+    net = make(backend, [2, 20, 1])
+    history = net.train(X, Y, epochs=10**9, optimizer=solver(), max_time=0.05)
+    assert history.stop_reason == f"max_time of 0.05 s was over after epoch {len(history.loss)}"
+    assert 0.05 <= history.seconds < 5
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"batch_size": 10}, ValueError, "takes all samples at once: it needs batch_size=None, and not 10 of 80 rows"),
+        ({"dropout": 0.5}, ValueError, "has no dropout: its steps need derivatives that stay"),
+        ({"dropout": [0.5]}, ValueError, "has no dropout"),
+        ({"max_time": 0}, ValueError, "max_time"),
+        ({"validation_data": 1.5}, ValueError, "validation_data"),
+        ({"metrics": ["beauty"]}, ValueError, "beauty"),
+        ({"epochs": -1}, ValueError, "epochs"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_change_nothing(
+    backend: Any, solver: Any, arguments: dict[str, Any], error: type[Exception], message: str, data: Any
+) -> None:
+    net, optimizer = make(backend, [2, 6, 2]), solver()
+    before = net.parameters.copy()
+    with pytest.raises(error, match=message):
+        net.train(*data, **{"epochs": 3, "optimizer": optimizer, **arguments})
+    assert np.array_equal(net.parameters, before)
+    assert optimizer == solver()
+    assert optimizer.steps == 0
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -474,6 +556,36 @@ def test_why_lbfgs_stops(backend: Any, arguments: dict[str, float], reason: str,
     assert len(history.loss) == (1 if arguments else 3)
 
 
+def test_l2_acts_on_weights(backend: Any, data: tuple[Array, Array]) -> None:
+    # A linear network has a closed form: the penalty acts on the weights, and not on the biases.
+    X, Y, l2 = data[0], data[1], 0.3
+    net = make(backend, [2, 2])
+    history = net.train(X, Y, epochs=100, optimizer=fastmlp.LBFGS(l2=l2, tolerance=0.0))
+    ones = np.hstack([X, np.ones((len(X), 1))])
+    best = np.linalg.solve(ones.T @ ones + len(X) * l2 * np.diag([1, 1, 0]), ones.T @ Y)
+    assert np.vstack([net.weights[0], net.biases[0]]) == pytest.approx(best, abs=1e-6)
+    assert history.loss[0] == pytest.approx(make(backend, [2, 2]).loss(X, Y), rel=1e-12)
+    assert history.loss[-1] == pytest.approx(net.loss(X, Y), rel=1e-6)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_history_has_the_loss_without_the_penalty(
+    backend: Any, dtype: str, bias: bool, data: tuple[Array, Array]
+) -> None:
+    net, losses, optimizer = make(backend, [2, 6, 2], bias=bias, dtype=dtype), [], fastmlp.LBFGS(l2=0.01)
+
+    class Losses:
+        def on_epoch_end(self, state: Any) -> None:
+            losses.append(net.loss(*data))
+
+    history = net.train(*data, epochs=20, optimizer=optimizer, callbacks=[Losses()])
+    assert history.loss[1:] == pytest.approx(losses[:-1], rel=1e-5 if dtype == "float32" else 1e-10)
+    plain = make(backend, [2, 6, 2], bias=bias, dtype=dtype)
+    plain.train(*data, epochs=20, optimizer=fastmlp.LBFGS())
+    assert sum(np.square(W).sum() for W in net.weights) < sum(np.square(W).sum() for W in plain.weights)
+
+
 def test_lbfgs_without_scipy_says_how_to_get_it(
     backend: Any, data: tuple[Array, Array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,7 +628,16 @@ def test_the_comparison_prints_a_table() -> None:
     command = [sys.executable, ROOT / "benchmarks/levenberg_marquardt.py", "--quick", "--only", "misra1a,sinc"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     _, head, *rows = result.stdout.splitlines()
-    assert head.split() == ["problem", "p", *["fastmlp", "Jacobian", "differ."] * 3]
-    assert [row.split()[:2] for row in rows] == [["misra1a", "7"], ["sinc", "25"]]
-    assert all(len(row.split()) == 16 for row in rows)
-    assert all(float(value) > 0 for row in rows for value in row.split()[2:])
+    assert head.split() == [
+        "problem",
+        "p",
+        *["fastmlp", "Jacobian", "differ."] * 3,
+        *["x", "faster", "to", "it", "x", "to", "it"],
+    ]
+    first, second = [row.split() for row in rows[:2]], [row.split() for row in rows[4:]]
+    assert rows[3].split() == ["problem", "Adam", "way", "all", "LM", "x", "way", "x", "all"]
+    assert [row[:2] for row in first] == [["misra1a", "7"], ["sinc", "25"]]
+    assert [row[0] for row in second] == ["misra1a", "sinc"]
+    for cells, numbers in [(row[2:], 10) for row in first] + [(row[1:], 6) for row in second]:
+        assert len(cells) == numbers
+        assert all(float(value) > 0 for value in cells)

@@ -12,7 +12,7 @@ from .errors import missing_extra
 from .reference import checks
 from .reference.arrays import Array
 from .reference.monitor import Monitor
-from .reference.solvers import Solver, in_float64, validation_losses
+from .reference.solvers import Solver, in_float64, strengths, validation_losses
 from .reference.training import Task
 
 
@@ -21,17 +21,19 @@ class LBFGS(Solver):
     """The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno, as SciPy has it.
 
     ``scipy.optimize.minimize(method="L-BFGS-B")`` on the loss and gradient of all samples. An epoch is one of its
-    iterations, most of which evaluate the gradient once: ``history.loss`` holds the loss before it. Each ``train``
-    starts without memory of earlier ones. It needs SciPy: ``pip install 'fastmlp[scipy]'``.
+    iterations, most of which evaluate the gradient once: ``history.loss`` holds the loss before it, without the
+    penalty. It needs SciPy: ``pip install 'fastmlp[scipy]'``.
 
     Parameters
     ----------
     history : int, default 10
         How many steps and changes of the gradient the curvature is estimated from.
     tolerance : float, default 1e-12
-        The run ends after an iteration that lowers the loss by no more, relative to the loss.
+        The run ends after an iteration that lowers the objective by no more, relative to its value.
     gradient_tolerance : float, default 1e-8
-        The run ends where no derivative of the loss is larger.
+        The run ends where no derivative of the objective is larger.
+    l2 : float, default 0.0
+        Penalty on the weights, but not on biases: the objective is the mean loss + l2 / 2 * sum w^2.
 
     Raises
     ------
@@ -40,6 +42,9 @@ class LBFGS(Solver):
 
     Notes
     -----
+    Each ``train`` estimates the curvature anew. So does one with ``resume=``: it goes on from the parameters of the
+    checkpoint, but not to the bits of a run that was never interrupted.
+
     For small networks SciPy's linear algebra is fastest on one thread: set OPENBLAS_NUM_THREADS=1 before NumPy is
     imported.
 
@@ -61,11 +66,13 @@ class LBFGS(Solver):
     history: int = 10
     tolerance: float = 1e-12
     gradient_tolerance: float = 1e-8
+    l2: float = 0.0
 
     def check(self) -> None:
         checks.integer(self.history, "history", 1)
         checks.number(self.tolerance, "tolerance", 0, math.inf)
         checks.number(self.gradient_tolerance, "gradient_tolerance", 0, math.inf)
+        checks.number(self.l2, "l2", 0, math.inf)
 
     def prepare(self, parameters: Array) -> None:
         try:
@@ -80,6 +87,7 @@ class LBFGS(Solver):
             return
         epochs = monitor.epochs_left
         twin, samples = net._in_float64(), in_float64(task)
+        l2 = strengths(net, self.l2)
         losses: list[float] = []  # before the first iteration, and after each one
         asked_to_stop = False
 
@@ -88,13 +96,16 @@ class LBFGS(Solver):
             J, gradient = twin._value_and_gradient(*samples, task.loss)
             if not losses:
                 losses.append(J)
-            return J, gradient
+            return J + penalty(parameters), gradient + l2 * parameters
+
+        def penalty(parameters: Array) -> float:
+            return float(l2 @ parameters**2) / 2
 
         def iterated(intermediate_result: Any) -> None:
             nonlocal asked_to_stop
             net.parameters[:] = intermediate_result.x
             self.steps += 1
-            losses.append(float(intermediate_result.fun))
+            losses.append(float(intermediate_result.fun) - penalty(intermediate_result.x))
             asked_to_stop = monitor.add(losses[-2:-1], validation_losses(net, task)) or monitor.time_is_over()
             if asked_to_stop:
                 raise StopIteration

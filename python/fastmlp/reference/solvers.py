@@ -236,11 +236,9 @@ class LevenbergMarquardt(Solver):
             finally:
                 self.carried = run.state
             self.steps += len(losses)
-            stops = monitor.add(losses, validation_losses(net, task))
-            if stops or monitor.time_is_over():
-                return
-            if ended in ENDS:
+            if ended in ENDS:  # before callbacks see it: a checkpoint is then that of a run that has ended
                 monitor.history.stop_reason = ENDS[ended]
+            if monitor.add(losses, validation_losses(net, task)) or monitor.time_is_over():
                 return
 
 
@@ -249,6 +247,17 @@ def in_float64(task: Task) -> tuple[Array, Array, Array | None]:
     weight = task.sample_weight
     double = np.float64
     return task.X.astype(double), task.Y.astype(double), None if weight is None else weight.astype(double)
+
+
+def strengths(net: Any, l2: float) -> Array:
+    """Return l2 for each weight, and 0 for each bias, in the order of the parameters."""
+    twin = net._in_float64()
+    for W in twin.weights:
+        W[:] = l2
+    for b in twin.biases:
+        b[:] = 0
+    l2_of_each: Array = twin.parameters
+    return l2_of_each
 
 
 def validation_losses(net: Any, task: Task) -> list[float]:
