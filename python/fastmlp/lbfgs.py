@@ -124,6 +124,9 @@ class LBFGS(Solver):
                 "gtol": self.gradient_tolerance,
             },
         )
+        if not math.isfinite(losses[-1]):
+            monitor.note_divergence(len(losses) - 1, 0)
+            return
         if len(losses) == 1:  # where it began, there was nothing to do
             monitor.add(losses, validation_losses(net, task))
         if not asked_to_stop and len(losses) <= epochs:

@@ -25,7 +25,6 @@ ENDS = {
     "gradient_small": "the gradient is small",
     "step_small": "the last step was small",
     "damping_large": "the damping is too large: no step makes the loss smaller",
-    "not_finite": "the loss is not a finite number",
 }
 
 
@@ -230,12 +229,19 @@ class LevenbergMarquardt(Solver):
         state = self.carried or [float(self.damping), 2.0, 0.0, 0.0, 0.0]
         run = net._least_squares(*in_float64(task), self, state)
         at_once = 1 if monitor.has_watchers or task.validation else task.epochs
+        before = self.steps
         while monitor.epochs_left:
             try:
                 losses, ended = run.run(min(at_once, monitor.epochs_left))
             finally:
                 self.carried = run.state
+            if ended == "not_finite":
+                losses = [J for J in losses if math.isfinite(J)]
             self.steps += len(losses)
+            if ended == "not_finite":
+                monitor.add(losses, validation_losses(net, task) if losses else [], tell=False)
+                monitor.note_divergence(self.steps - before, 0)
+                return
             if ended in ENDS:  # before callbacks see it: a checkpoint is then that of a run that has ended
                 monitor.history.stop_reason = ENDS[ended]
             if monitor.add(losses, validation_losses(net, task)) or monitor.time_is_over():
