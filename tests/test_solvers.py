@@ -618,12 +618,7 @@ def test_the_comparison_prints_a_table() -> None:
     command = [sys.executable, ROOT / "benchmarks/levenberg_marquardt.py", "--quick", "--only", "misra1a,sinc"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     _, head, *rows = result.stdout.splitlines()
-    assert head.split() == [
-        "problem",
-        "p",
-        *["fastmlp", "Jacobian", "differ."] * 3,
-        *["x", "faster", "to", "it", "x", "to", "it"],
-    ]
+    assert head.split() == ["problem", "p", *["fastmlp", "Jacobian", "differ."] * 3, "x", "faster"]
     first, second = [row.split() for row in rows[:2]], [row.split() for row in rows[4:]]
     assert rows[3].split() == ["problem", "Adam", "way", "all", "LM", "x", "way", "x", "all"]
     assert [row[:2] for row in first] == [["misra1a", "7"], ["sinc", "25"]]

@@ -115,7 +115,8 @@ class Trainable(Layers):
         resume : str or path-like, optional
             What :class:`fastmlp.Checkpoint` wrote in a run with the same arguments: network, optimizer,
             generator, callbacks and history are put where they were, and the run goes on up to ``epochs`` in
-            all, to the very bits of a run that was never interrupted. One that a callback had ended stays so.
+            all, to the very bits of a run that was never interrupted, but for LBFGS, which begins its memory anew.
+            One that a callback had ended stays so.
 
         Returns
         -------
