@@ -17,6 +17,7 @@ from .reference.checkpoints import Checkpoint
 from .reference.divergence import DivergenceWarning
 from .reference.gradient_check import check_gradients
 from .reference.learning_rates import LearningRateRange, find_learning_rate
+from .reference.monitor import Callback, State
 from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 from .reference.solvers import LevenbergMarquardt
 
@@ -27,6 +28,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "CSVLog",
+    "Callback",
     "Checkpoint",
     "DivergenceWarning",
     "EarlyStopping",
@@ -39,6 +41,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "Rprop",
+    "State",
     "__version__",
     "check_gradients",
     "find_learning_rate",

@@ -41,6 +41,19 @@ class State:
         The checked arguments of ``train``.
     callbacks : list
         All callbacks of the run.
+    fingerprint : dict
+        What must be the same in a run that goes on from a checkpoint of this one.
+
+    Examples
+    --------
+    >>> import fastmlp
+    >>> class Printer:
+    ...     def on_epoch_end(self, state: fastmlp.State) -> None:
+    ...         print(f"{state.epoch}/{state.epochs}: {state.history.loss[-1]:.3f}")
+    >>> net = fastmlp.Network([1, 1], init="zeros")
+    >>> history = net.train([[1.0]], [1.0], epochs=2, optimizer=fastmlp.SGD(0.1), callbacks=[Printer()])
+    1/2: 0.500
+    2/2: 0.320
     """
 
     network: Any
@@ -50,7 +63,6 @@ class State:
     optimizer: Optimizer | Solver
     task: Task
     callbacks: list[Any]
-    # What a checkpoint must agree with.
     fingerprint: dict[str, Any] = field(default_factory=dict)
 
 
@@ -60,6 +72,16 @@ class Callback(Protocol):
     One that has something to remember may also have ``state()``, which gives a dictionary of what JSON can hold and
     of arrays, and ``load_state(dictionary)``: then checkpoints hold it, and a resumed run calls ``load_state`` before
     ``on_train_begin``, where ``state.epoch`` is above 0.
+
+    Examples
+    --------
+    >>> import fastmlp
+    >>> class LowEnough(fastmlp.Callback):
+    ...     def on_epoch_end(self, state):
+    ...         return "it is low enough" if state.history.loss[-1] < 0.1 else None
+    >>> net = fastmlp.Network([1, 1], init="zeros")
+    >>> net.train([[1.0]], [1.0], epochs=99, optimizer=fastmlp.SGD(0.1), callbacks=[LowEnough()]).stop_reason
+    'it is low enough'
     """
 
     def on_train_begin(self, state: State) -> None:
