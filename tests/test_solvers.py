@@ -271,6 +271,16 @@ def test_what_levenberg_marquardt_cannot_do(
     net.train(*data, epochs=1, batch_size=len(data[0]), optimizer=fastmlp.LevenbergMarquardt())
 
 
+@pytest.mark.parametrize(("output", "loss"), [("softmax", "log_loss"), ("mean_variance", "gaussian_nll")])
+def test_outputs_without_squares_are_refused(backend: Any, output: str, loss: str, data: tuple[Array, Array]) -> None:
+    net = make(backend, [2, 6, 2], "tanh", output)
+    Y = np.eye(2)[(data[1][:, 0] > 0).astype(int)] if output == "softmax" else data[1][:, :1]
+    with pytest.raises(ValueError, match=f"its loss is 'squared_error', not '{loss}'; fastmlp.LBFGS"):
+        net.train(data[0], Y, epochs=1, optimizer=fastmlp.LevenbergMarquardt(), loss=loss)
+    with pytest.raises(ValueError, match=f"cannot be taken through output_activation='{output}'"):
+        net.train(data[0], Y, epochs=1, optimizer=fastmlp.LevenbergMarquardt())
+
+
 @pytest.mark.parametrize(
     ("make_solver", "error", "message"),
     [
