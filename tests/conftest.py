@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,3 +92,19 @@ def relative_error(a: Array, b: Array) -> float:
 def randomize_biases(net: Layers, rng: np.random.Generator) -> None:
     for b in net.biases:
         b[:] = 0.3 * rng.standard_normal(b.shape)
+
+
+def make_network(
+    network: Any, sizes: list[int], activation: str = "tanh", output: str = "linear", **arguments: Any
+) -> Any:
+    net = network(sizes, activation, output, **{"dtype": "float64", "random_state": 3, **arguments})
+    randomize_biases(net, np.random.default_rng(4))
+    return net
+
+
+@pytest.fixture
+def surface(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Two outputs of two inputs, with some noise."""
+    X = rng.uniform(-1, 1, (80, 2))
+    Y = np.stack([np.sin(3 * X[:, 0]) * X[:, 1], X[:, 0] ** 2], axis=1)
+    return X, Y + 0.05 * rng.standard_normal(Y.shape)
