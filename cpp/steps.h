@@ -60,7 +60,7 @@ struct Run {
 
  private:
   int64_t steps_between_keeps() const {
-    constexpr double fewest = 1e9, for_a_parameter = 1000;  // multiply-adds
+    constexpr double fewest = 1e9, for_a_parameter = 20000;  // multiply-adds
     const double step = 3 * net.multiply_adds() * double(task.batch_size);
     return 1 + int64_t(std::max(fewest, for_a_parameter * double(net.n_parameters())) / step);
   }
