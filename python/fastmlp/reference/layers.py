@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ ROWS_AT_A_TIME = 1024
 Self = TypeVar("Self", bound="Layers")
 
 
-class Layers:
+class Layers(ABC):
     """Sizes, activations and parameters: what both networks share, whoever computes with them."""
 
     def __init__(
@@ -168,33 +169,36 @@ class Layers:
         """float32 or float64."""
         return self._parameters.dtype
 
-    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
-        raise NotImplementedError
+    # What those who compute with the layers give.
 
+    @abstractmethod
+    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array: ...
+
+    @abstractmethod
     def loss(
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
-    ) -> float:
-        raise NotImplementedError
+    ) -> float: ...
 
+    @abstractmethod
     def gradients(
         self,
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
-    ) -> Gradients:
-        raise NotImplementedError
+    ) -> Gradients: ...
 
+    @abstractmethod
     def _inputs(self, X: npt.ArrayLike) -> Array:
-        raise NotImplementedError
+        """Return X as an array of the network's dtype, checked."""
 
+    @abstractmethod
     def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
         """Return delta[1] of each row by itself, for derivatives ``slope`` of something by the outputs."""
-        raise NotImplementedError
 
     def _in_float64(self: Self) -> Self:
         """Return an independent network with the same parameters in float64."""
