@@ -172,10 +172,10 @@ class Trainable(Layers):
         )
         if done is not None:
             losses, seconds, trouble = done
-            assert isinstance(optimizer, Optimizer)  # its rule was found
-            rates = [optimizer.learning_rate] * len(losses)
+            rates = [optimizer.learning_rate] * len(losses)  # type: ignore[union-attr]  # its rule was found
             history = History(losses, [], {}, rates, [], seconds, ALL_DONE)
             if trouble:
+                assert isinstance(optimizer, Optimizer)  # asked only here: the answer takes longer than a short run
                 X = np.asarray(X)
                 n_batches = -(-len(X) // (batch_size or len(X)))
                 history.stop_reason = divergence.settle(self, optimizer, X, n_batches, *trouble)
