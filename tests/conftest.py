@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,3 +113,17 @@ def surface(rng: np.random.Generator) -> tuple[Array, Array]:
     X = rng.uniform(-1, 1, (80, 2))
     Y = np.stack([np.sin(3 * X[:, 0]) * X[:, 1], X[:, 0] ** 2], axis=1)
     return X, Y + 0.05 * rng.standard_normal(Y.shape)
+
+
+def seconds_to_stop(script: str) -> float:
+    """Return how long a script that has said "ready" takes to end its run after a Ctrl-C, and to be usable again."""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        sent = time.time()
+        os.kill(process.pid, signal.SIGINT)
+        seconds = float(process.stdout.readline()) - sent
+        assert process.stdout.readline() == "usable\n"
+    assert process.returncode == 0
+    return seconds

@@ -6,8 +6,6 @@ import copy
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -385,25 +383,3 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     assert checkpoints.read(path)["epoch"] == 5
     assert optimizer.steps == 6 * 5  # the network is that of the last epoch
     assert run(backend, data, 20, resume=path) == run(backend, data, 20)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's file sizes")
-def test_a_file_that_may_not_grow(data: Data, path: Path) -> None:
-    script = f"""
-import resource, signal
-import numpy as np
-import fastmlp
-class Limit:
-    def on_epoch_end(self, state):
-        if state.epoch == 4:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-try:
-    fastmlp.Network([2, 50, 1]).train(np.ones((9, 2)), np.ones(9), epochs=9,
-        callbacks=[Limit(), fastmlp.Checkpoint({str(path)!r})])
-except OSError as error:
-    print(error)
-"""
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "File too large: this checkpoint was not written, and the last one is as it was" in ran.stdout
-    assert checkpoints.read(path)["epoch"] == 3

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
+from conftest import seconds_to_stop
 
 INTERRUPTED_OTHERS = """
 import time
@@ -71,16 +68,3 @@ def test_ctrl_c_returns_within_a_tenth_of_a_second(arguments: tuple[Any, ...]) -
 @pytest.mark.parametrize("call", CALLS)
 def test_ctrl_c_is_answered_everywhere(call: str) -> None:
     assert any(seconds_to_stop(INTERRUPTED_OTHERS.format(call=CALLS[call])) < 0.1 for _ in range(3))
-
-
-def seconds_to_stop(script: str) -> float:
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.5)
-        sent = time.time()
-        os.kill(process.pid, signal.SIGINT)
-        seconds = float(process.stdout.readline()) - sent
-        assert process.stdout.readline() == "usable\n"
-    assert process.returncode == 0
-    return seconds

@@ -1,4 +1,4 @@
-"""A run that is killed, at any moment, goes on from its checkpoint to the bits of one that was not."""
+"""Processes that are killed, or may write no more, leave a checkpoint that a run goes on from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from fastmlp.reference import checkpoints
 
 KILLED = """
 import os, random, signal, sys, time
@@ -80,3 +82,26 @@ def test_a_run_that_is_killed_at_any_moment_can_go_on(tmp_path: Path) -> None:
     assert int(ends) > 0
     assert int(epochs) > min(7, kills // 10)
     assert leftover == "[]\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's file sizes")
+def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    path = tmp_path / "run.checkpoint"
+    script = f"""
+import resource, signal
+import numpy as np
+import fastmlp
+class Limit:
+    def on_epoch_end(self, state):
+        if state.epoch == 4:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    fastmlp.Network([2, 50, 1]).train(np.ones((9, 2)), np.ones(9), epochs=9,
+        callbacks=[Limit(), fastmlp.Checkpoint({str(path)!r})])
+except OSError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "File too large: this checkpoint was not written, and the last one is as it was" in ran.stdout
+    assert checkpoints.read(path)["epoch"] == 3

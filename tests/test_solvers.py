@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import make_network
+from conftest import make_network, seconds_to_stop
 
 import fastmlp
 from fastmlp.reference.arrays import Array
@@ -192,19 +190,6 @@ def test_ctrl_c_returns_within_a_tenth_of_a_second(solver: str, arguments: str) 
     # A busy machine may keep the process waiting: one quick answer of three shows what the code does.
     script = INTERRUPTED.format(solver=solver, arguments=arguments)
     assert any(seconds_to_stop(script) < 0.1 for _ in range(3))
-
-
-def seconds_to_stop(script: str) -> float:
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.4)
-        sent = time.time()
-        os.kill(process.pid, signal.SIGINT)
-        seconds = float(process.stdout.readline()) - sent
-        assert process.stdout.readline() == "usable\n"
-    assert process.returncode == 0
-    return seconds
 
 
 def test_other_python_threads_run_meanwhile(rng: np.random.Generator) -> None:
