@@ -22,8 +22,9 @@ inline void single_forward(const SingleLayer<T>& layer, const T* a) {
     store(layer.A, Vector<T>{sum_of_lanes<T>(sum)});
     return;
   }
-  for (int64_t j = 0; j < layer.stride; j += 2 * L) {
-    const bool both = j + L < layer.stride;
+  // Not all of a padded row: the next layer's one stands there.
+  for (int64_t j = 0; j < layer.n_out; j += 2 * L) {
+    const bool both = j + L < layer.n_out;
     Vector<T> even[2] = {}, odd[2] = {};
     const T* w = layer.W + j;
     int64_t i = 0;
@@ -90,9 +91,24 @@ void single_update(const SingleLayer<T>& layer, const T* a, const T* constants) 
   for (; j < layer.stride; j += L) single_update_columns<U, 1>(layer, outer, inner, rows, j, constants);
 }
 
+template <class... S>
+inline bool is_identity(int activation, List<S...>) {
+  static constexpr bool all[] = {S::is_identity...};
+  return all[activation];
+}
+
+template <class T, class... S>
+inline void single_activate(const SingleLayer<T>& layer, List<S...>) {
+  if (layer.Z)
+    for (int64_t j = 0; j < layer.n_out; j += lanes<T>) store(layer.Z + j, load(layer.A + j));
+  if (is_identity(layer.activation, List<S...>{})) return;
+  activate_of<T>(layer.activation, List<S...>{})(layer.A, 1, layer.n_out, 0, layer.parameter);
+}
+
 // The derivative at a layer's activations, or net inputs, times what is in delta.
 template <class T, class... S>
 inline void single_differentiate(const SingleLayer<T>& layer, List<S...>) {
+  if (is_identity(layer.activation, List<S...>{})) return;
   differentiate_of<T>(layer.activation, List<S...>{})(layer.delta, layer.Z ? layer.Z : layer.A, 1, layer.n_out, 0,
                                                       layer.parameter);
 }
@@ -127,11 +143,8 @@ inline double single_step(const SingleRun<T>& r, const T* x, const T* y, T weigh
   __builtin_memcpy(r.inputs, x, size_t(r.n_in) * sizeof(T));
   for (int l = 0; l <= last; l++) {
     single_forward(layers[l], l ? layers[l - 1].A : r.inputs);
-    if (layers[l].Z)
-      for (int64_t j = 0; j < layers[l].n_out; j += lanes<T>) store(layers[l].Z + j, load(layers[l].A + j));
-    activate_of<T>(layers[l].activation, List<S...>{})(layers[l].A, 1, layers[l].n_out, 0, layers[l].parameter);
+    single_activate(layers[l], List<S...>{});
     set_tail(layers[l].A, layers[l].n_out, r.tail);
-    layers[l].A[layers[l].n_out] = *r.tail;  // rows that end with a vector of padding have put a 0 there
   }
   const SingleLayer<T>& output = layers[last];
   const double loss = losses[r.loss.id](r.loss, output.A, y, weight, output.delta, output.n_out, r.n_targets);

@@ -16,12 +16,14 @@ namespace {
 struct Activation {
   static constexpr bool needs_z = false;        // the derivative is taken at the net input, not at the activation
   static constexpr bool has_parameter = false;  // which value and derivative then take as well
+  static constexpr bool is_identity = false;    // nothing is to be done
   // Whether it takes few instructions: those get a kernel of their own for what follows a product.
   static constexpr bool value_is_short = false, derivative_is_short = false;
 };
 
 struct Linear : Activation {
   static constexpr const char* name = "linear";
+  static constexpr bool is_identity = true;
   static constexpr bool value_is_short = true, derivative_is_short = true;
   template <class V>
   static V value(V z) {
