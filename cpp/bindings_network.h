@@ -183,10 +183,10 @@ class PyNetwork {
         *progress, *random_state, *n_threads, *metrics, *dropout, *max_time, *resume;
   };
 
-  // Train where there is nothing to convert, draw or watch, and every argument is as right as it looks: (losses,
-  // seconds, steps and bad layer of a run that diverged). None where anything else is asked for; then nothing has
-  // happened. A call of a few steps takes a fraction
-  // of a millisecond, most of it to fetch into the cache all that the call touches: here that is little.
+  // Train where there is nothing to convert, draw or watch, and every argument is as right as it looks: (losses and
+  // learning rates of the epochs, seconds, steps and bad layer of a run that diverged). None where anything else is asked for; then nothing has
+  // happened. A call of a few steps takes a fraction of a millisecond, most of it to fetch into the cache all that the
+  // call touches: here that is little.
   py::object train_if_plain(const Arguments& arguments) {
     const auto start = std::chrono::steady_clock::now();
     Task<T> task{};
@@ -214,7 +214,8 @@ class PyNetwork {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     py::object divergence = py::none();
     if (progress.diverged) divergence = py::make_tuple(progress.steps, progress.bad_layer);
-    return py::make_tuple(std::move(progress.loss), seconds.count(), divergence);
+    const py::list rates = repeated(task.hyperparameters[0], progress.loss.size());
+    return py::make_tuple(std::move(progress.loss), rates, seconds.count(), divergence);
   }
 
  private:
@@ -223,6 +224,13 @@ class PyNetwork {
     constexpr double shortest = 5e5, of_a_step = 1000;  // multiply-adds
     const double steps = double((task.samples.n + task.batch_size - 1) / task.batch_size);
     return (net_.multiply_adds() * double(task.samples.n) + of_a_step * steps) * double(task.epochs) < shortest;
+  }
+
+  static py::list repeated(double x, size_t n) {
+    const py::float_ one(x);
+    py::list list(n);
+    for (size_t i = 0; i < n; i++) PyList_SET_ITEM(list.ptr(), Py_ssize_t(i), one.inc_ref().ptr());
+    return list;
   }
 
   static PyObject* steps_name() {

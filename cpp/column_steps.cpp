@@ -155,20 +155,18 @@ class ColumnSteps : public BatchSteps<T> {
 
   void load(const int64_t* order, int64_t start, int64_t n, const Block<T>& to) const {
     const Samples<T>& from = task_.samples;
-    const int64_t n_in = net_.n_in(), n_targets = from.n_targets, columns = to.columns;
-    std::fill_n(to.X, (n_in + 1) * columns, T(1));
-    std::fill_n(to.weight, columns, T(0));
-    for (int64_t i = 0; i < n; i++) {
-      const int64_t row = order ? order[start + i] : start + i;
-      for (int64_t j = 0; j < n_in; j++) to.X[j * columns + i] = from.X[row * n_in + j];
-      for (int64_t j = 0; j < n_targets; j++) to.Y[j * columns + i] = from.Y[row * n_targets + j];
-      to.weight[i] = from.weight ? from.weight[row] : T(1);
-    }
+    const auto row = [&](int64_t i) { return order ? order[start + i] : start + i; };
     // Padding is the last sample over again: what it gives is a number wherever the samples give one.
-    for (int64_t j = 0; j < n_in; j++)
-      std::fill(to.X + j * columns + n, to.X + (j + 1) * columns, to.X[j * columns + n - 1]);
-    for (int64_t j = 0; j < n_targets; j++)
-      std::fill(to.Y + j * columns + n, to.Y + (j + 1) * columns, to.Y[j * columns + n - 1]);
+    const auto lay = [&](const T* rows, int64_t width, T* columns) {
+      for (int64_t i = 0; i < to.columns; i++) {
+        const T* sample = rows + row(std::min(i, n - 1)) * width;
+        for (int64_t j = 0; j < width; j++) columns[j * to.columns + i] = sample[j];
+      }
+    };
+    lay(from.X, net_.n_in(), to.X);
+    lay(from.Y, from.n_targets, to.Y);
+    std::fill_n(to.X + net_.n_in() * to.columns, to.columns, T(1));
+    for (int64_t i = 0; i < to.columns; i++) to.weight[i] = i >= n ? T(0) : from.weight ? from.weight[row(i)] : T(1);
   }
 
   void update(int64_t groups, double loss) {

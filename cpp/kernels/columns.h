@@ -147,6 +147,12 @@ inline Differentiate<T> differentiate_of(int activation, List<S...>) {
   return all[activation];
 }
 
+template <class... S>
+inline bool is_identity(int activation, List<S...>) {
+  static constexpr bool all[] = {S::is_identity...};
+  return all[activation];
+}
+
 template <class T, class... E>
 inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& output, List<E...>) {
   using Loss = double (*)(const LossOf&, const T*, const T*, const T*, T, T*, int64_t, int64_t, int64_t);
@@ -182,7 +188,7 @@ double column_pass(const ColumnPass<T>& p) {
       const Matrix<const T> W{next.W, next.n_out, 0}, delta{next.delta, columns, 0};
       multiply_and_differentiate_of<T>(layer.activation, Activations{})(
           {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, at, layer.parameter});
-    } else {
+    } else if (!is_identity(layer.activation, Activations{})) {
       differentiate_of<T>(layer.activation, Activations{})(layer.delta, at, layer.n_out, columns, columns,
                                                            layer.parameter);
     }

@@ -91,12 +91,6 @@ void single_update(const SingleLayer<T>& layer, const T* a, const T* constants) 
   for (; j < layer.stride; j += L) single_update_columns<U, 1>(layer, outer, inner, rows, j, constants);
 }
 
-template <class... S>
-inline bool is_identity(int activation, List<S...>) {
-  static constexpr bool all[] = {S::is_identity...};
-  return all[activation];
-}
-
 template <class T, class... S>
 inline void single_activate(const SingleLayer<T>& layer, List<S...>) {
   if (layer.Z)

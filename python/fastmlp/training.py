@@ -171,8 +171,7 @@ class Trainable(Layers):
             resume,
         )
         if done is not None:
-            losses, seconds, trouble = done
-            rates = [optimizer.learning_rate] * len(losses)  # type: ignore[union-attr]  # its rule was found
+            losses, rates, seconds, trouble = done
             history = History(losses, [], {}, rates, [], seconds, ALL_DONE)
             if trouble:
                 assert isinstance(optimizer, Optimizer)  # asked only here: the answer takes longer than a short run
