@@ -95,6 +95,7 @@ class _LevenbergMarquardt:
         largest_damping: float,
         gradient_tolerance: float,
         step_tolerance: float,
+        l2: float,
         accelerated: bool,
         bayesian: bool,
         state: Sequence[float],
