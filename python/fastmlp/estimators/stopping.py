@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,13 @@ class Stopping:
         self.scores: list[float] = []
         self._best_parameters: Array | None = None
         self._last_parameters: Array | None = None
+
+    def take_over(
+        self, best: float, waited: int, scores: Sequence[float] = (), best_parameters: Array | None = None
+    ) -> None:
+        """Go on from what another has seen: the best value, the epochs since then and, of scores, all of them."""
+        self.best, self.waited, self.scores = best, waited, list(scores)
+        self._best_parameters = None if best_parameters is None else best_parameters.copy()
 
     def on_train_begin(self, state: State) -> None:
         """Go on from the last epoch, and not from the best one, if the network was left as that."""
