@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, TypeVar
@@ -19,10 +20,12 @@ from ..reference import specs
 from ..reference.arrays import Array
 from ..reference.loss_choice import loss_of
 from ..reference.optimizers import SGD, Adam, Optimizer
+from ..reference.plateau import Plateau
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
 from .base import Held, Perceptron
+from .stopping import ScoreStopping
 
 Self = TypeVar("Self", bound="Interchangeable")
 
@@ -91,7 +94,8 @@ class Interchangeable(Perceptron):
         model._best_coefs, model._best_intercepts = _arrays(net, net.parameters)
         model.n_layers_, model.out_activation_ = self.n_layers_, self.out_activation_
         model._random_state = check_random_state(model.random_state)
-        model._no_improvement_count = self._held.stopping.waited if self._held.stopping else 0
+        plateau = _plateau(self)
+        model._no_improvement_count = plateau.waited if plateau else 0
         if model.solver in THEIR_RULES.values():
             model._optimizer = _their_optimizer(self, model)
         return model
@@ -294,13 +298,21 @@ def _our_optimizer(est: Any, model: Any) -> Optimizer | Solver:
     return optimizer
 
 
-def _tell_what_was_best(est: Any, model: Any) -> None:
-    """Have early stopping go on from what scikit-learn has seen."""
+def _plateau(est: Any) -> Plateau | None:
+    """Return what counts the epochs without improvement, if anything does."""
     stopping = est._held.stopping
-    if stopping is None or not hasattr(model, "_no_improvement_count"):
+    if isinstance(stopping, ScoreStopping):
+        return stopping.by_score.plateau
+    return stopping.plateau if stopping else None
+
+
+def _tell_what_was_best(est: Any, model: Any) -> None:
+    """Have what watches over the epochs go on from what scikit-learn has seen."""
+    stopping, plateau = est._held.stopping, _plateau(est)
+    if plateau is None or not hasattr(model, "_no_improvement_count"):
         return
-    waited = model._no_improvement_count
-    if est.validation_scores_:
-        stopping.take_over(est.best_validation_score_, waited, est.validation_scores_, est.network_.parameters)
-    elif est.best_loss_ is not None:
-        stopping.take_over(-est.best_loss_, waited)
+    plateau.waited = model._no_improvement_count
+    if not isinstance(stopping, ScoreStopping):
+        plateau.best = math.inf if est.best_loss_ is None else est.best_loss_
+    elif est.validation_scores_:
+        stopping.take_over(est.validation_scores_, est.best_validation_score_, est.network_.parameters)
