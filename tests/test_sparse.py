@@ -37,19 +37,23 @@ def targets(n: int, n_out: int = 2) -> Array:
 
 
 def assert_same_training(
-    backend: Any, sizes: list[int], S: Any, Y: Array, *, sparse_too: dict[str, Any] | None = None, **arguments: Any
+    backend: Any,
+    sizes: list[int],
+    S: Any,
+    Y: Array,
+    *,
+    dtype: str = "float32",
+    validation_data: Any = None,
+    **arguments: Any,
 ) -> None:
-    """Train on S and on S.toarray(): every number must be the same. ``sparse_too`` may hold sparse validation data."""
-    dtype = arguments.pop("dtype", "float32")
-    dense_too = {
-        name: value if isinstance(value, float) else (value[0].toarray(), *value[1:])
-        for name, value in (sparse_too or {}).items()
-    }
+    """Train on S, and validate with sparse data; then with the same ones dense: every number must be the same."""
     nets, histories = [], []
-    for X, data in ((S, sparse_too or {}), (S.toarray(), dense_too)):
+    for X in (S, S.toarray()):
+        if X is not S and isinstance(validation_data, tuple):
+            validation_data = (validation_data[0].toarray(), *validation_data[1:])
         net = backend(sizes, dtype=dtype, random_state=0)
-        arguments_now = copy.deepcopy(arguments)  # a run changes its optimizer
-        histories.append(net.train(X, Y, **{"epochs": 3, "random_state": 5, **arguments_now, **data}))
+        given = {"epochs": 3, "random_state": 5, **copy.deepcopy(arguments)}  # a run changes its optimizer
+        histories.append(net.train(X, Y, validation_data=validation_data, **given))
         nets.append(net)
     assert np.array_equal(nets[0].parameters, nets[1].parameters)
     assert not np.array_equal(nets[0].parameters, backend(sizes, dtype=dtype, random_state=0).parameters)
@@ -66,11 +70,11 @@ def test_training_gives_the_bits_of_the_dense_matrix(backend: Any, kind: str, dt
     if backend is fastmlp.Network:
         assert backend(sizes, dtype=dtype)._core.kind_of_steps(batch_size, False) in kind
     S, Y, weight = random_rows(n, sizes[0]), targets(n), np.random.default_rng(2).uniform(0.1, 1, n)
-    data = {"validation_data": (random_rows(9, sizes[0], 3), targets(9), weight[:9])}
+    data = (random_rows(9, sizes[0], 3), targets(9), weight[:9])
     for arguments in (
         {},
         {"shuffle": False, "batch_size": None},
-        {"sample_weight": weight, "sparse_too": data},
+        {"sample_weight": weight, "validation_data": data},
         {"n_threads": 1, "optimizer": fastmlp.SGD(0.01, l2=0.1)},
     ):
         assert_same_training(backend, sizes, S, Y, **{"dtype": dtype, "batch_size": batch_size, **arguments})
@@ -87,7 +91,7 @@ def test_dropout_metrics_and_rows_held_out(backend: Any, kind: str) -> None:
         batch_size=batch_size,
         dropout=0.3,
         metrics=["r2", "gradient_norm"],
-        sparse_too={"validation_data": 0.4},
+        validation_data=0.4,
     )
 
 
@@ -109,8 +113,8 @@ def quartic(Y_hat: Array, Y: Array) -> tuple[Array, Array]:
 
 def test_a_loss_of_ones_own(backend: Any) -> None:
     S, Y = random_rows(30, 5), targets(30)
-    data = {"validation_data": (random_rows(9, 5, 3), targets(9))}
-    assert_same_training(backend, [5, 4, 2], S, Y, loss=quartic, batch_size=8, sparse_too=data)
+    data = (random_rows(9, 5, 3), targets(9))
+    assert_same_training(backend, [5, 4, 2], S, Y, loss=quartic, batch_size=8, validation_data=data)
     assert_same_training(backend, [5, 4, 2], S, Y, loss=quartic, batch_size=8, dropout=0.2)
 
 
@@ -118,7 +122,7 @@ def test_a_loss_of_ones_own(backend: Any) -> None:
 @pytest.mark.parametrize("solver", [fastmlp.LevenbergMarquardt(), fastmlp.LBFGS()], ids=lambda s: type(s).__name__)
 def test_solvers(backend: Any, solver: Any, dtype: str) -> None:
     S, Y = random_rows(300, 5), targets(300)
-    data = {"validation_data": (random_rows(9, 5, 3), targets(9))}
+    data = (random_rows(9, 5, 3), targets(9))
     for sample_weight in (None, np.linspace(0.1, 1, 300)):
         assert_same_training(
             backend,
@@ -128,7 +132,7 @@ def test_solvers(backend: Any, solver: Any, dtype: str) -> None:
             dtype=dtype,
             optimizer=solver,
             sample_weight=sample_weight,
-            sparse_too=data,
+            validation_data=data,
         )
 
 
@@ -293,112 +297,13 @@ def test_other_numbers_are_converted(backend: Any, dtype: str) -> None:
     assert np.array_equal(net.predict(S), net.predict(S.toarray()))
 
 
-def with_value(row: int, column: int, value: float) -> Any:
-    X = random_rows(8, 3).toarray()
-    X[row, column] = value
-    return sparse.csr_array(X)
-
-
-BAD_MATRICES: list[tuple[Any, type[Exception], str]] = [
-    (sparse.csr_array((8, 2)), ValueError, r"X must have shape \(n, 3\) for a network of 3 input\(s\); got \(8, 2\)"),
-    (sparse.coo_array(np.ones(3)), ValueError, r"got \(3,\); a single row is X.reshape\(1, -1\)"),
-    (sparse.csr_array((8, 3), dtype=complex), TypeError, "X must hold real numbers, and its dtype is complex128"),
-    (with_value(5, 1, np.nan), ValueError, r"X\[5, 1\] is nan: not a finite number"),
-    (with_value(0, 0, -np.inf), ValueError, r"X\[0, 0\] is -inf"),
-    (with_value(7, 2, 1e200), ValueError, r"X\[7, 2\] is 1e\+200: too large for float32"),
-    (with_value(7, 2, np.inf).tocsc(), ValueError, r"X\[7, 2\] is inf"),
-]
-
-
-@pytest.mark.parametrize(("bad", "error", "message"), BAD_MATRICES)
-def test_bad_matrices_are_named_and_change_nothing(
-    backend: Any, bad: Any, error: type[Exception], message: str
-) -> None:
-    net, Y = backend([3, 5, 2], random_state=0), targets(8)
-    before = net.parameters.copy()
-    for call in (
-        lambda: net.predict(bad),
-        lambda: net.loss(bad, Y),
-        lambda: net.gradients(bad, Y),
-        lambda: net.input_gradients(bad),
-        lambda: net.train(bad, Y, epochs=1),
-    ):
-        with pytest.raises(error, match=message):
-            call()
-    assert np.array_equal(net.parameters, before)
-
-
-def test_validation_data_are_named(backend: Any) -> None:
-    net, S, Y = backend([3, 5, 2], random_state=0), random_rows(8, 3), targets(8)
-    with pytest.raises(ValueError, match=r"validation_data\[0\]\[5, 1\] is nan"):
-        net.train(S, Y, epochs=1, validation_data=(with_value(5, 1, np.nan), Y))
-    with pytest.raises(ValueError, match=r"validation_data\[1\] has 8 rows, and validation_data\[0\] has 5"):
-        net.train(S, Y, epochs=1, validation_data=(S[:5], Y))
-
-
-def test_targets_are_dense(backend: Any) -> None:
-    net, S = backend([3, 5, 2], "tanh", "softmax", random_state=0), random_rows(8, 3)
-    Y = sparse.csr_array(np.eye(2)[np.arange(8) % 2])
-    for call in (net.loss, net.gradients, lambda x, y, loss: net.train(x, y, loss=loss, epochs=1)):
-        with pytest.raises(TypeError, match=r"Y is a sparse matrix, and targets are dense: pass Y.toarray\(\)"):
-            call(S, Y, loss="log_loss")
-
-
-def damaged(name: str, change: Any, form: str = "csr") -> Any:
-    S = sparse.csr_array(np.arange(24.0, dtype=np.float32).reshape(8, 3)).asformat(form)
-    array = getattr(S, name).copy()
-    setattr(S, name, change(array))
-    return S
-
-
-def put(place: int, value: int) -> Any:
-    def change(array: Array) -> Array:
-        array[place] = value
-        return array
-
-    return change
-
-
-ENDS = "its indptr must rise from 0 to the number of its indices and data"
-DAMAGED: list[tuple[Any, str]] = [
-    (damaged("indices", put(7, 3)), "an index of row 2 is 3, and there are 3 columns"),
-    (damaged("indices", put(0, -1)), "an index of row 0 is -1, and there are 3 columns"),
-    (damaged("indices", put(7, 2**31 - 1)), "an index of row 2 is 2147483647, and there are 3 columns"),
-    (damaged("indices", put(3, 8), "csc"), "an index of column 0 is 8, and there are 8 rows"),
-    (damaged("indptr", put(-1, 10**6)), ENDS),
-    (damaged("indptr", put(-1, 10**6), "csc"), ENDS),
-    (damaged("indptr", put(0, -5)), ENDS),
-    (damaged("indptr", put(0, 2)), ENDS),
-    (damaged("indptr", put(4, 2**31 - 1)), ENDS),
-    (damaged("indptr", lambda a: a[:-1]), ENDS),
-    (damaged("indices", lambda a: a[:-1]), ENDS),
-    (damaged("data", lambda a: a[:-1]), ENDS),
-]
-
-
-@pytest.mark.parametrize(("bad", "message"), DAMAGED)
-def test_damaged_matrices_are_refused(backend: Any, bad: Any, message: str) -> None:
-    net = backend([3, 5, 2], random_state=0)
-    for call in (lambda: net.predict(bad), lambda: net.train(bad, targets(8), epochs=1)):
-        with pytest.raises(ValueError, match=f"X is a damaged sparse matrix: {message}"):
-            call()
-
-
-@pytest.mark.parametrize("bad", [bad for bad, _ in DAMAGED if bad.format == "csr"])
-def test_the_core_looks_for_itself(bad: Any) -> None:
-    net = fastmlp.Network([3, 5, 2], random_state=0)
-    with pytest.raises(ValueError, match=r"damaged|rows"):
-        net._core.predict(bad, 0)
-
-
-@pytest.mark.parametrize("change", [lambda S: S.astype(np.float64), with_mixed_indices, with_strided_data, with_value])
+@pytest.mark.parametrize("change", [lambda S: S.astype(np.float64), with_mixed_indices, with_strided_data, str])
 def test_the_core_takes_nothing_else(change: Any) -> None:
-    net = fastmlp.Network([3, 5, 2], random_state=0)
-    bad = with_value if change is with_value else change(random_rows(8, 3, dtype="float32"))
+    net, S = fastmlp.Network([3, 5, 2], random_state=0), random_rows(8, 3, dtype="float32")
     with pytest.raises(TypeError, match="dtype"):
-        net._core.predict(bad, 0)
+        net._core.predict(change(S), 0)
     with pytest.raises(ValueError, match="X does not fit the network"):
-        net._core.predict(random_rows(8, 4, dtype="float32"), 0)
+        net._core.predict(S[:, :2], 0)
 
 
 def test_scipy_is_not_imported() -> None:

@@ -83,7 +83,7 @@ def check_inputs(
 
 def _rows(X: Any, name: str) -> Any:
     """Return a sparse matrix in the CSR format, with each place once, in arrays that the core can read."""
-    if X.format == "csc":
+    if getattr(X, "format", None) == "csc":
         _check_places(X, name)
     rows = X.tocsr()
     _check_places(rows, name)
