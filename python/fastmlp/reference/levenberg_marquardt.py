@@ -38,7 +38,7 @@ class Run:
         self._rule = rule
         self._damping, self._growth, self._alpha, self._beta, self._effective = state
         with np.errstate(over="ignore"):
-            self._penalties = len(X) * strengths(net, rule.l2)
+            self._penalties = len(Y) * strengths(net, rule.l2)
 
     @property
     def state(self) -> list[float]:
