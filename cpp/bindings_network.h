@@ -184,9 +184,9 @@ class PyNetwork {
   };
 
   // Train where there is nothing to convert, draw or watch, and every argument is as right as it looks: (losses and
-  // learning rates of the epochs, seconds, steps and bad layer of a run that diverged). None where anything else is asked for; then nothing has
-  // happened. A call of a few steps takes a fraction of a millisecond, most of it to fetch into the cache all that the
-  // call touches: here that is little.
+  // learning rates of the epochs, seconds, steps and bad layer of a run that diverged). None where anything else is
+  // asked for; then nothing has happened. A call of a few steps takes a fraction of a millisecond, most of it to fetch
+  // into the cache all that the call touches: here that is little.
   py::object train_if_plain(const Arguments& arguments) {
     const auto start = std::chrono::steady_clock::now();
     Task<T> task{};

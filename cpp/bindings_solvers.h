@@ -34,8 +34,8 @@ class PyLevenbergMarquardt {
   using OptionalArray = std::optional<Array<double>>;
 
   PyLevenbergMarquardt(py::object network, Array<double> X, Array<double> Y, OptionalArray weight,
-                       double largest_damping, double gradient_tolerance, double step_tolerance, bool accelerated,
-                       bool bayesian, const std::vector<double>& state)
+                       double largest_damping, double gradient_tolerance, double step_tolerance, double l2,
+                       bool accelerated, bool bayesian, const std::vector<double>& state)
       : network_(std::move(network)), X_(std::move(X)), Y_(std::move(Y)), weight_(std::move(weight)) {
     auto& held = py::cast<PyNetwork<T>&>(network_);
     const Network& net = held.layers();
@@ -50,14 +50,14 @@ class PyLevenbergMarquardt {
     require(state.size() == 5, "a state has five numbers");
     solver_ = std::make_unique<LevenbergMarquardt<T>>(
         net, held.parameters(), samples,
-        LevenbergMarquardtRule{largest_damping, gradient_tolerance, step_tolerance, accelerated, bayesian},
+        LevenbergMarquardtRule{largest_damping, gradient_tolerance, step_tolerance, l2, accelerated, bayesian},
         LevenbergMarquardtState{state[0], state[1], state[2], state[3], state[4]});
   }
 
   // (losses, why it ended): up to so many epochs.
   std::tuple<std::vector<double>, std::string> run(int64_t epochs) {
-    static constexpr const char* names[] = {"all_done",      "gradient_small", "step_small",
-                                            "damping_large", "not_finite",     "stopped"};
+    static constexpr const char* names[] = {"all_done",   "gradient_small",       "step_small", "damping_large",
+                                            "not_finite", "equations_not_finite", "stopped"};
     std::vector<double> losses;
     Interrupts interrupts;
     Ended ended;
@@ -88,10 +88,10 @@ void export_solvers(py::module_& m, py::class_<PyNetwork<T>>& network, const cha
   network.def("jacobian", &jacobian_of<T>, py::arg("X").noconvert());
   py::class_<Solver>(m, name, py::is_final())
       .def(py::init<py::object, Array<double>, Array<double>, std::optional<Array<double>>, double, double, double,
-                    bool, bool, const std::vector<double>&>(),
+                    double, bool, bool, const std::vector<double>&>(),
            py::arg("network"), py::arg("X").noconvert(), py::arg("Y").noconvert(), py::arg("weight").noconvert(),
-           py::arg("largest_damping"), py::arg("gradient_tolerance"), py::arg("step_tolerance"), py::arg("accelerated"),
-           py::arg("bayesian"), py::arg("state"))
+           py::arg("largest_damping"), py::arg("gradient_tolerance"), py::arg("step_tolerance"), py::arg("l2"),
+           py::arg("accelerated"), py::arg("bayesian"), py::arg("state"))
       .def("run", &Solver::run, py::arg("epochs"))
       .def_property_readonly("state", &Solver::state);
 }

@@ -42,7 +42,12 @@ LevenbergMarquardt<T>::LevenbergMarquardt(const Network& net, T* parameters, con
                 rule.bayesian ? Symmetric::inverse_column(p_) : 0},
       step_(size_t(p_)),
       bend_(size_t(p_)),
-      before_(size_t(p_)) {}
+      before_(size_t(p_)),
+      ridge_(size_t(p_), rule.bayesian && state.beta > 0 ? state.alpha / state.beta : 0) {
+  if (rule.l2 > 0)
+    for (const Layer& layer : net.layers)
+      std::fill_n(&ridge_[size_t(layer.start)], layer.n_in * layer.n_out, double(samples.n) * rule.l2);
+}
 
 template <class T>
 template <class Body>
@@ -115,14 +120,25 @@ void LevenbergMarquardt<T>::multiply_by_jacobian(const std::vector<double>& resi
 
 template <class T>
 double LevenbergMarquardt<T>::objective() const {
-  return (squares_ + ridge() * dot(x_.data(), x_.data(), p_)) / 2;
+  const double* x = x_.data();
+  double penalty = 0;
+  for (int64_t i = 0; i < p_; i++) penalty += ridge_[size_t(i)] * x[i] * x[i];
+  return (squares_ + penalty) / 2;
 }
 
 template <class T>
 bool LevenbergMarquardt<T>::gradient_is_small() const {
   const double small = rule_.gradient_tolerance * double(samples_.n);
   for (int64_t i = 0; i < p_; i++)
-    if (!(std::abs(equations_.row(i)[p_] + ridge() * x_.data()[i]) <= small)) return false;
+    if (!(std::abs(slope(i)) <= small)) return false;
+  return true;
+}
+
+// Of [J r].T [J r] the diagonal is enough: no element is larger than the largest there.
+template <class T>
+bool LevenbergMarquardt<T>::equations_are_finite() const {
+  for (int64_t i = 0; i < p_; i++)
+    if (!std::isfinite(slope(i)) || !std::isfinite(equations_.row(i)[i] + ridge_[size_t(i)])) return false;
   return true;
 }
 
@@ -132,8 +148,8 @@ Factored LevenbergMarquardt<T>::factor_damped(double damping) {
     const double* from = equations_.row(i);
     double* to = factored_.row(i);
     for (int64_t j = i; j <= p_; j++) to[j] = -from[j];
-    to[i] -= damping + ridge();
-    to[p_] -= ridge() * x_.data()[i];
+    to[i] -= damping + ridge_[size_t(i)];
+    to[p_] = -slope(i);
     if (!factored_.inverse) continue;
     std::fill_n(to + factored_.inverse, p_, 0.0);
     to[factored_.inverse + i] = -1;
@@ -149,9 +165,10 @@ void LevenbergMarquardt<T>::estimate_regularisation() {
   const double residuals = double(samples_.n * net_.n_out()), smallest = 1e-300;
   const bool first = state_.beta == 0;
   if (!first && factor_damped(0) != Factored::yes) return;
-  state_.effective = first ? std::min(double(p_), residuals / 2) : double(p_) - ridge() * trace_of_inverse(factored_);
+  state_.effective = first ? std::min(double(p_), residuals / 2) : double(p_) - ridge_[0] * trace_of_inverse(factored_);
   state_.alpha = state_.effective / std::max(dot(x_.data(), x_.data(), p_), smallest);
   state_.beta = (residuals - state_.effective) / std::max(squares_, smallest);
+  std::fill(ridge_.begin(), ridge_.end(), state_.alpha / state_.beta);
 }
 
 // Geodesic acceleration: the step follows the curve along which the residuals change evenly, to second order. Where
@@ -159,7 +176,7 @@ void LevenbergMarquardt<T>::estimate_regularisation() {
 template <class T>
 void LevenbergMarquardt<T>::bend_step() {
   constexpr double part = 0.1, most = 0.375;
-  const double damping = state_.damping * double(samples_.n) + ridge();
+  const double damping = state_.damping * double(samples_.n);
   double* x = x_.data();
   std::copy_n(x, p_, before_.data());
   for (int64_t i = 0; i < p_; i++) x[i] -= part * step_[size_t(i)];
@@ -171,7 +188,7 @@ void LevenbergMarquardt<T>::bend_step() {
   // step solves.
   for (int64_t i = 0; i < p_; i++) {
     const double gradient = equations_.row(i)[p_], step = step_[size_t(i)];
-    const double change = gradient + ridge() * x[i] - damping * step;
+    const double change = slope(i) - (damping + ridge_[size_t(i)]) * step;
     bend_[size_t(i)] = 2 / part * ((bend_[size_t(i)] - gradient) / part + change);
   }
   solve_for(factored_, bend_.data());
@@ -188,8 +205,8 @@ bool LevenbergMarquardt<T>::accepts_step() {
   double predicted = 0;
   for (int64_t i = 0; i < p_; i++) {
     double& x = x_.data()[i];
-    const double slope = equations_.row(i)[p_] + ridge() * x, step = step_[size_t(i)];
-    predicted += step * (state_.damping * double(samples_.n) * step + slope) / 2;
+    const double step = step_[size_t(i)];
+    predicted += step * (state_.damping * double(samples_.n) * step + slope(i)) / 2;
     before_[size_t(i)] = x;
     x = double(T(x - step - bend_[size_t(i)]));
   }
@@ -251,6 +268,7 @@ Ended LevenbergMarquardt<T>::run(int64_t epochs, std::vector<double>& losses, co
     if (stopped_) return Ended::stopped;
     losses.push_back(squares_ / 2 / double(samples_.n));
     if (!std::isfinite(squares_)) return Ended::not_finite;
+    if (!equations_are_finite()) return Ended::equations_not_finite;
     ended = gradient_is_small() ? Ended::gradient_small : step();
   }
   return ended;

@@ -12,6 +12,7 @@ struct LevenbergMarquardtRule {
   double largest_damping;     // gives up beyond
   double gradient_tolerance;  // of the largest derivative of the objective, per sample
   double step_tolerance;      // of the length of a step, relative to that of the parameters
+  double l2;                  // the mean loss has the penalty l2 / 2 * sum of squared weights, without biases
   bool accelerated, bayesian;
 };
 
@@ -22,7 +23,7 @@ struct LevenbergMarquardtState {
   double alpha = 0, beta = 0, effective = 0;
 };
 
-enum class Ended { all_done, gradient_small, step_small, damping_large, not_finite, stopped };
+enum class Ended { all_done, gradient_small, step_small, damping_large, not_finite, equations_not_finite, stopped };
 
 // All in float64: J.T J has the square of J's condition. The network's parameters are read before the first step and
 // written after each one, and steps end on numbers that they can hold.
@@ -55,8 +56,9 @@ class LevenbergMarquardt {
   bool accepts_step();
   void more_damping();
   bool gradient_is_small() const;
+  bool equations_are_finite() const;
   double objective() const;
-  double ridge() const { return rule_.bayesian ? state_.alpha / state_.beta : 0; }
+  double slope(int64_t i) const { return equations_.row(i)[p_] + ridge_[size_t(i)] * x_.data()[i]; }
 
   const Network& net_;
   T* parameters_;
@@ -72,7 +74,8 @@ class LevenbergMarquardt {
   Buffer<double> equations_memory_, factored_memory_;
   Symmetric equations_, factored_;  // the upper triangle of [J r].T [J r], and what is made of it
   std::vector<double> step_, bend_, before_;
-  double squares_ = 0;  // of the residuals at x_
+  std::vector<double> ridge_;  // of each parameter: the objective is half the sum of r^2 and of ridge * x^2
+  double squares_ = 0;         // of the residuals at x_
   Pause pause_;
   bool stopped_ = false;
 };

@@ -63,6 +63,17 @@ def test_why_lbfgs_stops(backend: Any, arguments: dict[str, float], reason: str,
     assert len(history.loss) == (1 if arguments else 3)
 
 
+def test_evaluations_are_limited(backend: Any, surface: tuple[Array, Array]) -> None:
+    limited, whole = (make_network(backend, [2, 6, 2]) for _ in range(2))
+    history = limited.train(*surface, epochs=100, optimizer=fastmlp.LBFGS(max_evaluations=20))
+    assert history.stop_reason == "more than max_evaluations=20 of the loss and its gradient"
+    assert 10 < len(history.loss) <= 21
+    whole.train(*surface, epochs=len(history.loss), optimizer=fastmlp.LBFGS())
+    assert np.array_equal(limited.parameters, whole.parameters)
+    history = whole.train(*surface, epochs=3, optimizer=fastmlp.LBFGS(max_evaluations=10**6))
+    assert history.stop_reason == "all epochs done"
+
+
 def test_l2_acts_on_weights(backend: Any, surface: tuple[Array, Array]) -> None:
     # A linear network has a closed form: the penalty acts on the weights, and not on the biases.
     X, Y, l2 = surface[0], surface[1], 0.3

@@ -21,7 +21,11 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("arguments", [{}, {"accelerated": False}, {"bayesian": True}], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"accelerated": False}, {"bayesian": True}, {"l2": 0.01}, {"l2": 0.001, "accelerated": False}],
+    ids=str,
+)
 def test_core_and_reference_take_the_same_steps(
     simd: str, arguments: dict[str, Any], bias: bool, dtype: str, surface: tuple[Array, Array], rng: np.random.Generator
 ) -> None:
@@ -43,12 +47,14 @@ def test_core_and_reference_take_the_same_steps(
 
 @pytest.mark.parametrize("sizes", [[2, 1], [2, 3, 1], [3, 70, 2]])
 @pytest.mark.parametrize("n", [1, 300, 700])
-@pytest.mark.parametrize("bayesian", [False, True])
-def test_sizes_of_all_kinds(simd: str, bayesian: bool, n: int, sizes: list[int], rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("arguments", [{}, {"bayesian": True}, {"l2": 0.1}], ids=str)
+def test_sizes_of_all_kinds(
+    simd: str, arguments: dict[str, Any], n: int, sizes: list[int], rng: np.random.Generator
+) -> None:
     X, Y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
     nets = [make_network(network, sizes) for network in (fastmlp.Network, reference.Network)]
     for net in nets:
-        net.train(X, Y, epochs=3, optimizer=fastmlp.LevenbergMarquardt(damping=1.0, bayesian=bayesian))
+        net.train(X, Y, epochs=3, optimizer=fastmlp.LevenbergMarquardt(damping=1.0, **arguments))
     assert relative_error(nets[0].parameters, nets[1].parameters) < 1e-8
 
 
@@ -63,14 +69,77 @@ def test_a_linear_problem_is_solved_at_once(backend: Any, rng: np.random.Generat
     assert history.stop_reason == "the gradient is small"
 
 
-def test_history_has_the_loss_before_each_step(backend: Any, surface: tuple[Array, Array]) -> None:
-    net, solver, losses = make_network(backend, [2, 6, 2]), fastmlp.LevenbergMarquardt(), []
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+def test_history_has_the_loss_before_each_step(backend: Any, l2: float, surface: tuple[Array, Array]) -> None:
+    net, solver, losses = make_network(backend, [2, 6, 2]), fastmlp.LevenbergMarquardt(l2=l2), []
+    objectives = []
     for _ in range(5):
         before = net.loss(*surface)
+        objectives.append(before + l2 / 2 * sum_of_squares(net.weights))
         losses += net.train(*surface, epochs=1, optimizer=solver).loss
         assert losses[-1] == pytest.approx(before, rel=1e-12)
-    assert losses == sorted(losses, reverse=True)
+    assert objectives == sorted(objectives, reverse=True)
     assert solver.steps == 5
+
+
+def sum_of_squares(arrays: Any) -> float:
+    return sum(float(np.square(array).sum()) for array in arrays)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_l2_acts_on_weights(backend: Any, bias: bool, surface: tuple[Array, Array], rng: np.random.Generator) -> None:
+    # A linear network has a closed form: the penalty acts on the weights, and not on the biases.
+    (X, Y), weight, l2 = surface, rng.uniform(0.5, 2, 80), 0.3
+    net = make_network(backend, [2, 2], bias=bias)
+    history = net.train(X, Y, epochs=30, optimizer=fastmlp.LevenbergMarquardt(l2=l2), sample_weight=weight)
+    A = np.hstack([X, np.ones((80, 1))]) if bias else X
+    D = np.diag(weight / weight.mean()) / 80
+    best = np.linalg.solve(A.T @ D @ A + l2 * np.diag([1, 1, 0][: A.shape[1]]), A.T @ D @ Y)
+    assert np.vstack([net.weights[0], *net.biases]) == pytest.approx(best, rel=1e-7)
+    assert history.stop_reason == "the gradient is small"
+
+
+@pytest.mark.parametrize("l2", [1e-3, 1e-2])
+def test_the_minimum_is_that_of_other_optimizers(backend: Any, l2: float, surface: tuple[Array, Array]) -> None:
+    pytest.importorskip("scipy")
+    nets = []
+    for solver in (fastmlp.LevenbergMarquardt(l2=l2), fastmlp.LBFGS(l2=l2, tolerance=0.0, gradient_tolerance=1e-9)):
+        net = make_network(backend, [2, 3, 2])
+        net.train(*surface, epochs=200, optimizer=fastmlp.LBFGS(l2=l2, gradient_tolerance=1e-3))  # near a minimum
+        net.train(*surface, epochs=5000, optimizer=solver)
+        nets.append(net)
+    assert nets[0].parameters == pytest.approx(nets[1].parameters, abs=1e-4)
+    net, step = nets[0], nets[0].gradients(*surface)
+    assert sum_of_squares(dW + l2 * W for dW, W in zip(step.weights, net.weights, strict=True)) < 1e-15
+    assert sum_of_squares(step.biases) < 1e-15
+
+
+def test_a_step_solves_equations_that_finite_differences_confirm(backend: Any, surface: tuple[Array, Array]) -> None:
+    net, l2, damping, h = make_network(backend, [2, 3, 2]), 0.2, 0.5, 1e-5
+    x = net.parameters.copy()
+    p, n = x.size, len(surface[0])
+
+    def residuals(x: Array) -> Array:
+        """Return what the objective is half the sum of squares of: the penalty is one more residual per weight."""
+        net.parameters[:] = x
+        penalised = np.concatenate([W.ravel() for W in net.weights])
+        errors = (net.predict(surface[0]) - surface[1]).ravel()
+        return np.concatenate([errors / np.sqrt(n), np.sqrt(l2) * penalised])
+
+    J = np.stack([(residuals(x + h * e) - residuals(x - h * e)) / (2 * h) for e in np.eye(p)], axis=1)
+    step = np.linalg.solve(J.T @ J + damping * np.eye(p), J.T @ residuals(x))
+    net.parameters[:] = x
+    net.train(*surface, epochs=1, optimizer=fastmlp.LevenbergMarquardt(damping=damping, l2=l2, accelerated=False))
+    assert x - net.parameters == pytest.approx(step, rel=1e-6, abs=1e-9)
+
+
+def test_equations_that_are_not_finite_end_a_run(backend: Any, surface: tuple[Array, Array]) -> None:
+    net = make_network(backend, [2, 6, 2])
+    before = net.parameters.copy()
+    history = net.train(*surface, epochs=5, optimizer=fastmlp.LevenbergMarquardt(l2=1e308))
+    assert history.stop_reason.startswith("the equations of a step are not finite")
+    assert len(history.loss) == 1
+    assert np.array_equal(net.parameters, before)
 
 
 @pytest.mark.parametrize("bayesian", [False, True])
@@ -210,12 +279,16 @@ def test_outputs_without_squares_are_refused(
         (lambda: fastmlp.LevenbergMarquardt(largest_damping=-1.0), ValueError, "largest_damping"),
         (lambda: fastmlp.LevenbergMarquardt(gradient_tolerance=-1.0), ValueError, "gradient_tolerance"),
         (lambda: fastmlp.LevenbergMarquardt(step_tolerance="small"), TypeError, "step_tolerance"),  # type: ignore[arg-type]
+        (lambda: fastmlp.LevenbergMarquardt(l2=-0.1), ValueError, "l2"),
+        (lambda: fastmlp.LevenbergMarquardt(l2=0.1, bayesian=True), ValueError, "leave l2 at 0, and not 0.1"),
         (lambda: fastmlp.LevenbergMarquardt(bayesian=1), TypeError, "bayesian"),  # type: ignore[arg-type]
         (lambda: fastmlp.LevenbergMarquardt(memory_limit=0), ValueError, "memory_limit"),
         (lambda: fastmlp.LBFGS(history=0), ValueError, "history"),
         (lambda: fastmlp.LBFGS(tolerance=-1.0), ValueError, "tolerance"),
         (lambda: fastmlp.LBFGS(gradient_tolerance=float("nan")), ValueError, "gradient_tolerance"),
         (lambda: fastmlp.LBFGS(l2=-1.0), ValueError, "l2"),
+        (lambda: fastmlp.LBFGS(max_evaluations=0), ValueError, "max_evaluations"),
+        (lambda: fastmlp.LBFGS(max_evaluations=2.5), TypeError, "max_evaluations"),  # type: ignore[arg-type]
     ],
 )
 def test_bad_settings(make_solver: Any, error: type[Exception], message: str) -> None:

@@ -89,8 +89,9 @@ def test_the_first_call_with_an_optimizer_checks_it(data: Data) -> None:
     assert train_plainly(net, data, None) is None
     assert train_plainly(net, data, "adam") is None
     net.train(*data, epochs=1, optimizer=optimizer)
-    losses, seconds, divergence = train_plainly(net, data, optimizer)
+    losses, rates, seconds, divergence = train_plainly(net, data, optimizer)
     assert len(losses) == 2
+    assert rates == [optimizer.learning_rate] * 2
     assert seconds > 0
     assert divergence is None
 

@@ -25,8 +25,8 @@ inline V every_other(V v, V w, Indices<i...>) {
       v, w, (i % block < half ? 0 : L) + i / block * block + i % half / piece * 2 * piece + odd * piece + i % piece...);
 }
 
-// Lane i of the result is the sum of the lanes of v[i]: neighbours are added, first those in the same 16 bytes, in which
-// a shuffle is cheap, then such pieces of 16 bytes.
+// Lane i of the result is the sum of the lanes of v[i]: neighbours are added, first those in the same 16 bytes, in
+// which a shuffle is cheap, then such pieces of 16 bytes.
 template <int n, class T>
 inline Vector<T> sums_of_lanes(const Vector<T> (&v)[n]) {
   if constexpr (n == 1) {

@@ -5,6 +5,8 @@ NumPy, written to be read. The environment variable FASTMLP_SIMD (baseline, v3, 
 an instruction set; ``fastmlp doctor`` tells which there are.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
@@ -20,6 +22,10 @@ from .reference.learning_rates import LearningRateRange, find_learning_rate
 from .reference.monitor import Callback, State
 from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 from .reference.solvers import LevenbergMarquardt
+
+if TYPE_CHECKING:
+    from .estimators import MLPClassifier as MLPClassifier
+    from .estimators import MLPRegressor as MLPRegressor
 
 __all__ = [
     "LBFGS",
@@ -49,3 +55,18 @@ __all__ = [
     "reference",
     "schedules",
 ]
+
+# They need scikit-learn, which is imported where they are used.
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ESTIMATORS:
+        from . import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ESTIMATORS])

@@ -34,6 +34,8 @@ class LBFGS(Solver):
         The run ends where no derivative of the objective is larger.
     l2 : float, default 0.0
         Penalty on the weights, but not on biases: the objective is the mean loss + l2 / 2 * sum w^2.
+    max_evaluations : int, optional
+        The run ends after the iteration in which the loss and its gradient have been evaluated oftener than this.
 
     Raises
     ------
@@ -67,12 +69,15 @@ class LBFGS(Solver):
     tolerance: float = 1e-12
     gradient_tolerance: float = 1e-8
     l2: float = 0.0
+    max_evaluations: int | None = None
 
     def check(self) -> None:
         checks.integer(self.history, "history", 1)
         checks.number(self.tolerance, "tolerance", 0, math.inf)
         checks.number(self.gradient_tolerance, "gradient_tolerance", 0, math.inf)
         checks.number(self.l2, "l2", 0, math.inf)
+        if self.max_evaluations is not None:
+            checks.integer(self.max_evaluations, "max_evaluations", 1)
 
     def prepare(self, parameters: Array) -> None:
         try:
@@ -118,7 +123,7 @@ class LBFGS(Solver):
             callback=iterated,
             options={
                 "maxiter": epochs,
-                "maxfun": 2**31 - 1,
+                "maxfun": self.max_evaluations or 2**31 - 1,
                 "maxcor": self.history,
                 "ftol": self.tolerance,
                 "gtol": self.gradient_tolerance,
@@ -130,13 +135,14 @@ class LBFGS(Solver):
         if len(losses) == 1:  # where it began, there was nothing to do
             monitor.add(losses, validation_losses(net, task))
         if not asked_to_stop and len(losses) <= epochs:
-            monitor.history.stop_reason = _in_words(found.message)
+            monitor.history.stop_reason = self._in_words(found.message)
 
-
-def _in_words(message: str) -> str:
-    """Return what stopped SciPy's iterations."""
-    if "PGTOL" in message:
-        return "the gradient is small"
-    if "REDUCTION OF F" in message.replace("_", " "):
-        return "the last step lowered the loss by little"
-    return f"no step makes the loss smaller ({message.strip().lower()})"
+    def _in_words(self, message: str) -> str:
+        """Return what stopped SciPy's iterations."""
+        if "PGTOL" in message:
+            return "the gradient is small"
+        if "REDUCTION OF F" in message.replace("_", " "):
+            return "the last step lowered the loss by little"
+        if "EVALUATIONS" in message:
+            return f"more than max_evaluations={self.max_evaluations} of the loss and its gradient"
+        return f"no step makes the loss smaller ({message.strip().lower()})"

@@ -309,8 +309,8 @@ class Trainable(Layers):
         self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
     ) -> LevenbergMarquardtFloat32 | LevenbergMarquardtFloat64:
         compiled = LevenbergMarquardtFloat32 if self.dtype == np.float32 else LevenbergMarquardtFloat64
-        tolerances = rule.largest_damping, rule.gradient_tolerance, rule.step_tolerance
-        return compiled(self._core, X, Y, weight, *tolerances, rule.accelerated, rule.bayesian, state)
+        numbers = rule.largest_damping, rule.gradient_tolerance, rule.step_tolerance, rule.l2
+        return compiled(self._core, X, Y, weight, *numbers, rule.accelerated, rule.bayesian, state)
 
     def _rule(self, optimizer: Optimizer) -> Rule:
         """Return what the core knows of an optimizer that was checked and prepared."""

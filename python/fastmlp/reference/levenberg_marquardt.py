@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .arrays import Array
+from .solvers import strengths
 
 if TYPE_CHECKING:
     from .network import Network
@@ -20,10 +21,11 @@ class Run:
     With r = sqrt(weight) * (Y_hat - Y), one residual per sample and output, and their Jacobian
     J = dr/dparameters, a step solves
 
-        (J.T J + (n * damping + ridge) I) step = J.T r + ridge * parameters
+        (J.T J + n * damping * I + diag(ridge)) step = J.T r + ridge * parameters
 
-    and is taken if it makes sum(r^2) / 2 + ridge * sum(parameters^2) / 2 smaller; otherwise the damping
-    grows until one does. ridge = alpha / beta is 0 without Bayesian regularisation.
+    and is taken if it makes sum(r^2) / 2 + sum(ridge * parameters^2) / 2 smaller; otherwise the damping
+    grows until one does. ridge is n * l2 for weights and 0 for biases; alpha / beta for all of them with
+    Bayesian regularisation.
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class Run:
         self._root = np.ones((len(X), 1)) if weight is None else np.sqrt(weight)[:, np.newaxis]
         self._rule = rule
         self._damping, self._growth, self._alpha, self._beta, self._effective = state
+        with np.errstate(over="ignore"):
+            self._penalties = len(X) * strengths(net, rule.l2)
 
     @property
     def state(self) -> list[float]:
@@ -54,12 +58,15 @@ class Run:
             losses.append(float(r @ r) / 2 / len(self._X))
             if not math.isfinite(losses[-1]):
                 return losses, "not_finite"
-            ended = self._step(r, J)
+            with np.errstate(over="ignore", invalid="ignore"):  # found, and told, in what they give
+                ended = self._step(r, J)
         return losses, ended
 
     @property
-    def _ridge(self) -> float:
-        return self._alpha / self._beta if self._rule.bayesian else 0.0
+    def _ridge(self) -> Array:
+        if not self._rule.bayesian:
+            return self._penalties
+        return np.full(self._penalties.size, self._alpha / self._beta)
 
     def _residuals(self) -> Array:
         r: Array = (self._root * (self._twin.forward(self._X).A[-1] - self._Y)).ravel()
@@ -67,7 +74,7 @@ class Run:
 
     def _objective(self) -> float:
         r, x = self._residuals(), self._twin.parameters
-        return float(r @ r + self._ridge * (x @ x)) / 2
+        return float(r @ r + self._ridge @ x**2) / 2
 
     def _estimate_regularisation(self, r: Array, J: Array) -> None:
         """By MacKay's evidence: the data determine ``effective`` many parameters, the rest is left to the prior."""
@@ -75,19 +82,22 @@ class Run:
         if self._beta == 0:
             self._effective = min(x.size, r.size / 2)
         else:
-            inverse = np.linalg.inv(J.T @ J + self._ridge * np.eye(x.size))
-            self._effective = x.size - self._ridge * float(np.trace(inverse))
+            inverse = np.linalg.inv(J.T @ J + np.diag(self._ridge))
+            self._effective = x.size - float(self._ridge @ np.diag(inverse))
         self._alpha = self._effective / max(float(x @ x), 1e-300)
         self._beta = (r.size - self._effective) / max(float(r @ r), 1e-300)
 
     def _step(self, r: Array, J: Array) -> str:
         x, n = self._twin.parameters, len(self._X)
         gradient = J.T @ r + self._ridge * x
+        undamped = J.T @ J + np.diag(self._ridge)
+        if not (np.isfinite(gradient).all() and np.isfinite(undamped).all()):
+            return "equations_not_finite"
         if np.abs(gradient).max() <= self._rule.gradient_tolerance * n:
             return "gradient_small"
         before, at = self._objective(), x.copy()
         while self._damping <= self._rule.largest_damping:
-            H = J.T @ J + (n * self._damping + self._ridge) * np.eye(x.size)
+            H = undamped + n * self._damping * np.eye(x.size)
             try:
                 np.linalg.cholesky(H)
             except np.linalg.LinAlgError:  # not positive definite, as rounded

@@ -176,7 +176,8 @@ class Monitor:
     @property
     def watches_epochs(self) -> bool:
         """Whether every epoch's end is to be told, with the parameters as they are then."""
-        return bool(self.callbacks or self._task.metrics)
+        listens = any(callable(getattr(callback, "on_epoch_end", None)) for callback in self.callbacks)
+        return listens or bool(self._task.metrics)
 
     @property
     def has_watchers(self) -> bool:

@@ -25,6 +25,7 @@ ENDS = {
     "gradient_small": "the gradient is small",
     "step_small": "the last step was small",
     "damping_large": "the damping is too large: no step makes the loss smaller",
+    "equations_not_finite": "the equations of a step are not finite: scale inputs and targets to about 1, or lower l2",
 }
 
 
@@ -102,7 +103,8 @@ class LevenbergMarquardt(Solver):
     A step solves (J.T J / n + damping * I) step = dJ/dparameters with the Jacobian J of all residuals
     sqrt(weight) * (Y_hat - Y). Large damping gives small steps of gradient descent, small damping steps of
     Gauss and Newton; it follows the gain of each step over what the linear model promised (Nielsen 1999).
-    The loss must be "squared_error". An epoch is one step: ``history.loss`` holds the loss before it.
+    The loss must be "squared_error". An epoch is one step: ``history.loss`` holds the loss before it, without
+    the penalty.
 
     Parameters
     ----------
@@ -114,14 +116,17 @@ class LevenbergMarquardt(Solver):
         The run ends where no derivative of the objective is larger.
     step_tolerance : float, default 1e-10
         The run ends after a step that is no longer than this, relative to the length of the parameters.
+    l2 : float, default 0.0
+        Penalty on the weights, but not on biases: the objective is the mean loss + l2 / 2 * sum w^2, in steps
+        and their gain as in the tolerances.
     accelerated : bool, default True
         Bend each step along the residuals' second derivative (geodesic acceleration). It costs a
         forward and a backward pass more, and follows narrow valleys in a fraction of the steps.
     bayesian : bool, default False
         Add a penalty on the squares of all parameters and, before each step, choose its strength by the
         evidence: beta / 2 * sum of squared residuals + alpha / 2 * sum of squared parameters becomes
-        smaller, where alpha and beta follow from how many parameters the data determine. ``history.loss``
-        has no penalty, and need not fall.
+        smaller, where alpha and beta follow from how many parameters the data determine, and l2 must be 0.
+        ``history.loss`` has no penalty, and need not fall.
     memory_limit : int, default 1000000000
         The most bytes for the matrices, which are quadratic in the number of parameters.
 
@@ -168,6 +173,7 @@ class LevenbergMarquardt(Solver):
     largest_damping: float = 1e10
     gradient_tolerance: float = 1e-10
     step_tolerance: float = 1e-10
+    l2: float = 0.0
     accelerated: bool = True
     bayesian: bool = False
     memory_limit: int = 10**9
@@ -178,8 +184,13 @@ class LevenbergMarquardt(Solver):
         checks.number(self.largest_damping, "largest_damping", 0, math.inf, open_low=True)
         checks.number(self.gradient_tolerance, "gradient_tolerance", 0, math.inf)
         checks.number(self.step_tolerance, "step_tolerance", 0, math.inf)
+        checks.number(self.l2, "l2", 0, math.inf)
         checks.flag(self.accelerated, "accelerated")
         checks.flag(self.bayesian, "bayesian")
+        if self.bayesian and self.l2:
+            raise ValueError(
+                f"bayesian=True finds the strength of the penalty from the data: leave l2 at 0, and not {self.l2:g}"
+            )
         checks.integer(self.memory_limit, "memory_limit", 1)
 
     @property

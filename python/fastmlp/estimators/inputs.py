@@ -1,0 +1,75 @@
+"""What estimators are given: samples and weights, checked as scikit-learn does, and named where they are wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from .. import _core
+from ..reference.arrays import Array
+
+FLOATS = (np.float64, np.float32)
+
+
+def check_inputs(est: Any, X: Any, *, reset: bool = False) -> Any:
+    """Return X as a matrix of float64 or float32, dense or sparse; ``reset`` sets its number and names of features."""
+    X = validate_data(est, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=reset, ensure_all_finite=False)
+    check_finite(est, X)
+    return X
+
+
+def check_samples(est: Any, X: Any, y: Any, *, numeric: bool, reset: bool) -> tuple[Any, Array]:
+    """Return X as :func:`check_inputs`, and y of as many rows."""
+    X, y = validate_data(
+        est,
+        X,
+        y,
+        accept_sparse=["csr", "csc"],
+        dtype=FLOATS,
+        multi_output=True,
+        y_numeric=numeric,
+        reset=reset,
+        ensure_all_finite=False,
+    )
+    check_finite(est, X)
+    return X, y
+
+
+def check_finite(est: Any, X: Any) -> None:
+    """Raise ValueError, with row and column, if a number is NaN or infinite."""
+    values = X.data if hasattr(X, "indptr") else X
+    index = _core.find_nonfinite(np.ascontiguousarray(values))
+    if index < 0:
+        return
+    row, column = _place(X, index)
+    names = getattr(est, "feature_names_in_", None)
+    where = f"column {column}" if names is None or column >= len(names) else f"column {names[column]!r}"
+    what = "NaN" if np.isnan(values.ravel()[index]) else "infinity"
+    raise ValueError(
+        f"Input X contains {what}: row {row}, {where}. {type(est).__name__} needs a finite number everywhere: "
+        "drop such rows, or fill them in, for instance by sklearn.impute.SimpleImputer"
+    )
+
+
+def check_weights(sample_weight: Any, X: Any) -> Array | None:
+    """Return weights of the samples as float64, or None; none may be negative, and not all zero."""
+    if sample_weight is None:
+        return None
+    weight: Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weight < 0).any():
+        row = int((weight < 0).argmax())
+        raise ValueError(f"sample_weight[{row}] is {weight[row]}: weights are not negative")
+    if not weight.any():
+        raise ValueError("sample_weight is zero for every row: at least one must be positive")
+    return weight
+
+
+def _place(X: Any, index: int) -> tuple[int, int]:
+    """Return row and column of an element: by its place among those that a sparse matrix holds, or in a dense one."""
+    if hasattr(X, "indptr"):
+        major, minor = int(np.searchsorted(X.indptr, index, side="right")) - 1, int(X.indices[index])
+        return (major, minor) if X.format == "csr" else (minor, major)
+    row, column = divmod(index, X.shape[1])
+    return int(row), int(column)

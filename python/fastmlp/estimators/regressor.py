@@ -1,0 +1,196 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import column_or_1d
+
+from ..reference import specs
+from ..reference.arrays import Array
+from ..reference.losses import LOSSES, GaussianNll, Loss, Quantile
+from . import settings
+from .base import Perceptron
+from .documentation import with_parameters
+from .inputs import check_samples
+
+
+@with_parameters
+@dataclass(eq=False, repr=False)
+class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # which has no types
+    """A multilayer perceptron that learns numbers, with the face of ``sklearn.neural_network.MLPRegressor``.
+
+    Parameters
+    ----------
+    loss : str or callable, default "squared_error"
+        Loss of a sample: "squared_error", "absolute_error", "huber(delta)", "log_cosh", "quantile(level, ...)",
+        "poisson", "gamma" or "gaussian_nll", or a function as for :meth:`fastmlp.Network.loss`. "poisson" and
+        "gamma" make the outputs positive by an exp; "gaussian_nll" learns a variance beside each mean.
+    {parameters}
+    out_activation : str, optional
+        Activation of the outputs, such as "sigmoid" for targets in (0, 1). By default the one that goes with the
+        loss: most have "identity".
+
+    Attributes
+    ----------
+    {attributes}
+
+    Examples
+    --------
+    >>> import numpy as np, fastmlp
+    >>> X = np.linspace(-3, 3, 200).reshape(-1, 1)
+    >>> model = fastmlp.MLPRegressor(hidden_layer_sizes=(10,), activation="tanh", solver="auto", random_state=0)
+    >>> model.fit(X, np.sin(X).ravel()).score(X, np.sin(X).ravel()) > 0.999
+    True
+    """
+
+    loss: str | Callable[..., Any] = "squared_error"
+    hidden_layer_sizes: int | Sequence[int] = (100,)
+    activation: str | Sequence[str] = "relu"
+    _: KW_ONLY
+    out_activation: str | None = None
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        X_val: npt.ArrayLike | None = None,
+        y_val: npt.ArrayLike | None = None,
+        sample_weight_val: npt.ArrayLike | None = None,
+        coefs_init: Sequence[npt.ArrayLike] | None = None,
+        intercepts_init: Sequence[npt.ArrayLike] | None = None,
+    ) -> MLPRegressor:
+        """Fit the network to X and y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n_samples, n_features)
+            Inputs.
+        y : array-like, shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        {fit}
+
+        Returns
+        -------
+        MLPRegressor
+            The estimator itself.
+
+        {fit_ends}
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), (coefs_init, intercepts_init))
+
+    @available_if(settings.partial_fit_is_there)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> MLPRegressor:
+        """Go on with one epoch over these samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n_samples, n_features)
+            Inputs.
+        y : array-like, shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like, shape (n_samples,), optional
+            Weights of the samples.
+
+        Returns
+        -------
+        MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        AttributeError
+            If the solver takes all samples at once.
+        ValueError
+            As :meth:`fit`.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: npt.ArrayLike, return_std: bool = False) -> Any:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n_samples, n_features)
+            Inputs.
+        return_std : bool, default False
+            With loss "gaussian_nll": return the standard deviations too.
+
+        Returns
+        -------
+        y : ndarray, shape (n_samples,) or (n_samples, n_targets)
+            Predictions; with several levels of loss "quantile" they have one more axis, of the levels, at the end.
+        std : ndarray, of the same shape
+            Standard deviations; only with ``return_std``.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no network yet.
+        ValueError
+            If X has another number of features, a number is not finite, or there are no standard deviations.
+        """
+        has_std = self._loss_class() is GaussianNll
+        if return_std and not has_std:
+            raise ValueError("return_std=True needs loss='gaussian_nll', which learns variances")
+        outputs = self._outputs(X)
+        if has_std:
+            mean, variance = np.hsplit(outputs, 2)
+            return (_flat(mean), _flat(np.sqrt(variance))) if return_std else _flat(mean)
+        if (levels := self._n_levels()) > 1:
+            return _flat(outputs.reshape(len(outputs), levels, -1).swapaxes(1, 2))
+        return _flat(outputs)
+
+    def _check_samples(self, X: Any, y: Any, *, reset: bool, incremental: bool = False) -> tuple[Any, Any]:
+        X, y = check_samples(self, X, y, numeric=True, reset=reset)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _encode(self, y: Any) -> Array:
+        targets: Array = np.asarray(y)
+        return targets.reshape(len(targets), -1)
+
+    def _loss(self) -> Any:
+        return self.loss
+
+    def _loss_class(self) -> type[Loss] | None:
+        """Return the class of the loss, or None for a function."""
+        return None if callable(self.loss) else type(specs.make(self.loss, LOSSES, "loss"))
+
+    def _n_levels(self) -> int:
+        """Return the number of quantiles, 1 for other losses."""
+        made = None if callable(self.loss) else specs.make(self.loss, LOSSES, "loss")
+        return len(made.levels) if isinstance(made, Quantile) else 1
+
+    def _outputs_for(self, n_targets: int) -> tuple[int, str]:
+        chosen = self._loss_class()
+        link = chosen.link if chosen else None
+        activation = settings.our_activation(self.out_activation or link or "linear")
+        return n_targets * (2 if chosen is GaussianNll else self._n_levels()), activation
+
+    def _score_of(self, Y: Array, Y_hat: Array, weight: Array | None) -> float:
+        if Y_hat.shape[1] != Y.shape[1]:
+            if self._loss_class() is not GaussianNll:
+                raise ValueError("R^2 is not defined for several quantiles: pass scoring='loss', or a scorer")
+            Y_hat = Y_hat[:, : Y.shape[1]]
+        return float(r2_score(Y, Y_hat, sample_weight=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _flat(predictions: Array) -> Array:
+    """Return predictions of a single target without its axis."""
+    return predictions[:, 0] if predictions.shape[1] == 1 else predictions
