@@ -125,9 +125,10 @@ def estimator(peer: str, is_classification: bool, settings: dict[str, Any], thre
 
 def measure(name: str, threads: int | None, settings: dict[str, Any]) -> Result:
     """Cross-validate all peers on a data set, in this process."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     data = DATASETS[name]()
     splitter = StratifiedKFold if data.is_classification else KFold
     folds = splitter(FOLDS, shuffle=True, random_state=0).split(data.X, data.y)
@@ -199,7 +200,7 @@ def draw(results: Sequence[Result], path: str) -> None:
         axes.hlines(places, *ends, color="#cccccc", linewidth=3)
         for peer in PEERS:
             seconds = [result.seconds(peer) for result in shown]
-            axes.scatter(seconds, places, 36, colours[peer], markers[peer], label=peer, zorder=2)
+            axes.scatter(seconds, places, 36, colours[peer], marker=markers[peer], label=peer, zorder=2)
         for result, place in zip(shown, places, strict=True):
             axes.annotate(
                 f"{result.times_faster:.1f}x",

@@ -67,17 +67,15 @@ def test_sweep_tells_how_many_ratios_are_out_of_their_limit_and_draws_a_map(tmp_
 
 def test_comparison_of_estimators_gives_the_same_epochs_to_both_and_writes_what_it_found(tmp_path: Path) -> None:
     found, chart = tmp_path / "estimators.json", tmp_path / "estimators.png"
-    command = [sys.executable, BENCHMARKS / "estimators.py", "--quick", "--json", found, "--chart", chart]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, BENCHMARKS / "estimators.py", "--quick", "--threads", "1"]
+    result = subprocess.run([*command, "--json", found, "--chart", chart], capture_output=True, text=True, check=True)
+    assert result.stderr == ""
     head, _, *rows = (line for line in result.stdout.splitlines() if line.startswith("|"))
     assert head.split("|")[-2].strip() == "times faster"
-    assert [row.split("|")[1].strip() for row in rows] == ["wine", "wine", "diabetes", "diabetes"]
+    assert [row.split("|")[1].strip() for row in rows] == ["wine", "diabetes"]
     # What is expected is 5 to 30; the slack is for a machine that is busy with something else.
     assert all(float(row.split("|")[-2]) > 1 for row in rows)
-    assert [line.split(":")[0] for line in result.stdout.splitlines() if " times faster in " in line] == [
-        "threads 1",
-        "threads all",
-    ]
+    assert "threads 1: " in result.stdout
     for measured in json.loads(found.read_text(encoding="utf-8")):
         for peer in ("scikit-learn", "fastmlp"):
             fits = measured["fits"][peer]
