@@ -2,12 +2,13 @@
 
     pip install 'fastmlp[peers]'
     python benchmarks/estimators.py
-    python benchmarks/estimators.py --only diamonds,mnist --threads 1
+    python benchmarks/estimators.py --only diamonds,mnist --threads 1 --dtype float32 --batch-size 32
     python benchmarks/estimators.py --json estimators.json --chart docs/estimators.png
     python benchmarks/estimators.py --quick
 
 Both get the same keyword arguments: the sizes of the hidden layers, the most epochs and the seed; all else is
-scikit-learn's default (Adam, batches of 200, a tolerance of 1e-4 over ten epochs). ``epochs`` tells how many of them
+scikit-learn's default (Adam, batches of 200, a tolerance of 1e-4 over ten epochs), and data are float64, as they come.
+``--batch-size`` and ``--dtype`` choose others for both, as scikit-learn computes in X's type too. ``epochs`` tells how many of them
 each has done. Five folds are the same for all peers, and classes and rows are shuffled into them. Numbers, and the
 targets of regressions, are standardised by the training rows. Scores are accuracy, or R^2: mean and standard deviation
 over the folds. Seconds are the median fit of the folds; peers take turns within each fold, in alternating order.
@@ -123,7 +124,7 @@ def estimator(peer: str, is_classification: bool, settings: dict[str, Any], thre
     return getattr(neural_network, f"MLP{kind}")(**settings)
 
 
-def measure(name: str, threads: int | None, settings: dict[str, Any]) -> Result:
+def measure(name: str, threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
     """Cross-validate all peers on a data set, in this process."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import KFold, StratifiedKFold
@@ -134,7 +135,7 @@ def measure(name: str, threads: int | None, settings: dict[str, Any]) -> Result:
     folds = splitter(FOLDS, shuffle=True, random_state=0).split(data.X, data.y)
     fits: dict[str, list[Fit]] = {peer: [] for peer in PEERS}
     for seed, (train, test) in enumerate(folds):
-        samples = standardised(data, train, test)
+        samples = standardised(data, train, test, dtype)
         for peer in PEERS if seed % 2 else reversed(PEERS):
             model = estimator(peer, data.is_classification, {**settings, "random_state": seed}, threads)
             fits[peer].append(fit(model, *samples))
@@ -142,9 +143,9 @@ def measure(name: str, threads: int | None, settings: dict[str, Any]) -> Result:
     return Result(name, threads, rows, features, fits)
 
 
-def standardised(data: Dataset, train: Any, test: Any) -> tuple[Any, Any, Any, Any]:
+def standardised(data: Dataset, train: Any, test: Any, dtype: str) -> tuple[Any, Any, Any, Any]:
     """Return X and y of the training rows, and X and y of the test rows."""
-    X, y = data.X.copy(), data.y
+    X, y = data.X.astype(dtype), data.y
     numbers = X[:, : data.n_numbers]
     numbers -= numbers[train].mean(axis=0)
     numbers /= numbers[train].std(axis=0)
@@ -161,14 +162,14 @@ def fit(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> Fit:
     return Fit(model.score(X_test, y_test), seconds, getattr(model, "n_iter_", None))
 
 
-def measure_apart(name: str, threads: int | None, settings: dict[str, Any]) -> Result:
+def measure_apart(name: str, threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
     """Do :func:`measure` in a new process, whose libraries have so many threads."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.pop(variable, None)
         if threads:
             os.environ[variable] = str(threads)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure, name, threads, settings).result()
+        return pool.submit(measure, name, threads, settings, dtype).result()
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -227,16 +228,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", help="data sets, separated by commas")
     parser.add_argument("--threads", default="1,all", help="settings, separated by commas: a number, or all")
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} alone, and five epochs")
+    parser.add_argument("--batch-size", type=int, help="samples of a batch, instead of 200")
+    parser.add_argument("--dtype", default="float64", choices=("float64", "float32"), help="of X")
     parser.add_argument("--json", help="write all scores, seconds and epochs to this file")
     parser.add_argument("--chart", help="write a chart of the seconds to this file")
     args = parser.parse_args(argv)
     names = args.only.split(",") if args.only else QUICK if args.quick else list(SETTINGS)
     threads = [None if word == "all" else int(word) for word in args.threads.split(",")]
+    changed: dict[str, Any] = {"max_iter": 5} if args.quick else {}
+    if args.batch_size:
+        changed["batch_size"] = args.batch_size
     print(HEAD)
     results = []
     for name in names:
         for number in threads:
-            results.append(measure_apart(name, number, SETTINGS[name] | ({"max_iter": 5} if args.quick else {})))
+            results.append(measure_apart(name, number, SETTINGS[name] | changed, args.dtype))
             print(results[-1].row(), flush=True)
     for number in threads:
         print("\n" + summary([result for result in results if result.threads == number]))
