@@ -7,11 +7,12 @@
     python benchmarks/estimators.py --quick
 
 Both get the same keyword arguments: the sizes of the hidden layers, the most epochs and the seed; all else is
-scikit-learn's default (Adam, batches of 200, a tolerance of 1e-4 over ten epochs), and data are float64, as they come.
-``--batch-size`` and ``--dtype`` choose others for both, as scikit-learn computes in X's type too. ``epochs`` tells how many of them
-each has done. Five folds are the same for all peers, and classes and rows are shuffled into them. Numbers, and the
-targets of regressions, are standardised by the training rows. Scores are accuracy, or R^2: mean and standard deviation
-over the folds. Seconds are the median fit of the folds; peers take turns within each fold, in alternating order.
+scikit-learn's default (Adam, batches of 200, a tolerance of 1e-4 over ten epochs). ``epochs`` tells how many of them
+each has done. Data are float64, as they come; ``--batch-size`` and ``--dtype`` choose others for both, as
+scikit-learn, too, computes in X's type. Five folds are the same for all peers, and rows are shuffled into them.
+Numbers, and the targets of regressions, are standardised by the training rows. Scores are accuracy, or R^2: mean and
+standard deviation over the folds. Seconds are the median fit of the folds; peers take turns within each fold, in
+alternating order.
 Gradient boosting (HistGradientBoosting with default settings) is there to tell what the data would allow.
 
 Each data set is measured in processes of its own: in one where every peer has one thread, and in one where every peer
