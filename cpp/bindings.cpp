@@ -140,7 +140,8 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of fastmlp.";
   m.attr("__version__") = FASTMLP_VERSION;
   py::class_<PyProgress>(m, "Progress")
-      .def(py::init<std::optional<double>>(), py::arg("last_loss"))
+      .def(py::init<std::optional<double>, std::optional<std::tuple<double, double, int64_t, int64_t>>>(),
+           py::arg("last_loss"), py::arg("plateau"))
       .def_property_readonly("last_loss",
                              [](const PyProgress& p) {
                                const double loss = p.progress.last_loss;

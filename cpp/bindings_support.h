@@ -207,8 +207,11 @@ PyObject* call_plainly(const Call& call) {
 
 // The new epochs of a run, as Python takes them.
 struct PyProgress {
-  explicit PyProgress(std::optional<double> last_loss) {
+  PyProgress(std::optional<double> last_loss, std::optional<std::tuple<double, double, int64_t, int64_t>> plateau) {
     if (last_loss) progress.last_loss = *last_loss;
+    if (!plateau) return;
+    const auto [tolerance, best, patience, waited] = *plateau;
+    progress.plateau = Plateau{tolerance, best, patience, waited};
   }
 
   Progress progress;

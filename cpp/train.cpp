@@ -80,6 +80,7 @@ void end_epoch(Run<T>& run, Steps<T>& steps, double loss) {
   }
   run.progress.loss.push_back(loss);
   if (run.progress.diverged) return;
+  if (run.progress.plateau && run.progress.plateau->add(loss)) run.stopped = true;
   if (!task.report_every_epoch) return run.work_done(0);
   steps.write();
   if (!run.report(run.progress, true)) run.stopped = true;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "network.h"
@@ -46,6 +47,19 @@ struct Task {
   bool report_every_epoch;
 };
 
+// Counts the epochs whose loss is not below the best one by `tolerance`, and ends a run after more than `patience` of
+// them.
+struct Plateau {
+  double tolerance, best;
+  int64_t patience, waited;
+
+  bool add(double loss) {
+    waited = loss <= best - tolerance ? 0 : waited + 1;
+    if (loss < best) best = loss;
+    return waited > patience;
+  }
+};
+
 // How far a run has come; grows from report to report.
 struct Progress {
   int64_t steps = 0;
@@ -55,6 +69,7 @@ struct Progress {
   // first; or the batch after it had such a loss (0), and no update was made.
   bool diverged = false;
   int bad_layer = 0;
+  std::optional<Plateau> plateau;
 };
 
 // Called on the caller's thread, at each epoch's end if asked for and every 10 ms or so otherwise; false ends

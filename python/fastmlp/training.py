@@ -221,15 +221,17 @@ class Trainable(Layers):
 
     def _run(self, task: Task, optimizer: Optimizer, monitor: Monitor) -> None:
         """Run the compiled loop: at one go, or in stretches of epochs for which a schedule gives the factors."""
-        rule = self._rule(optimizer)
-        if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
-            optimizer.checked = rule
         before = optimizer.steps
         while monitor.epochs_left:
+            rule = self._rule(optimizer)
+            if type(optimizer) in OPTIMIZERS and optimizer.schedule is None and not optimizer.FULL_BATCH:
+                optimizer.checked = rule
             longest = 1 if optimizer.watches_losses else max(1, MOST_FACTORS // task.n_batches)
             epochs = monitor.epochs_left if optimizer.schedule is None else min(longest, monitor.epochs_left)
             factors = optimizer.factors(epochs, task.n_batches)
-            seen = Progress(optimizer.last_loss)
+            plateau = monitor.plateaus[0] if len(monitor.plateaus) == 1 else None
+            counted = plateau and (plateau.tolerance, plateau.best, plateau.patience, plateau.waited)
+            seen = Progress(optimizer.last_loss, counted)
             carries_on = self._run_stretch(task, optimizer, monitor, rule, epochs, factors, seen)
             if seen.diverged:
                 monitor.note_divergence(optimizer.steps - before, seen.bad_layer)

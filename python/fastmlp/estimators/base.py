@@ -26,7 +26,7 @@ from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
 from .inputs import check_inputs, check_weights
-from .stopping import Record, Stopping
+from .stopping import LossStopping, Record, ScoreStopping
 
 Self = TypeVar("Self", bound="Perceptron")
 
@@ -50,7 +50,7 @@ class Held:
 
     optimizer: Any
     rng: np.random.Generator
-    stopping: Stopping | None
+    stopping: LossStopping | ScoreStopping | None
     split_seed: int
 
 
@@ -218,13 +218,14 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] | None = None
 
-    def _stopping(self, optimizer: Optimizer | Solver) -> Stopping | None:
+    def _stopping(self, optimizer: Optimizer | Solver) -> LossStopping | ScoreStopping | None:
         """Return what watches over the epochs; the solvers know by themselves when to end."""
-        by_loss = isinstance(optimizer, Optimizer) and self.n_iter_no_change != math.inf
-        if not (by_loss or self.early_stopping):
-            return None
         adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
-        return Stopping(self.tol, self.n_iter_no_change, adaptive)
+        if self.early_stopping:
+            return ScoreStopping(self.tol, self.n_iter_no_change, adaptive)
+        if isinstance(optimizer, Solver) or self.n_iter_no_change == math.inf:
+            return None
+        return LossStopping(self.tol, int(self.n_iter_no_change), adaptive)
 
     def _check_network(self, samples: Samples) -> None:
         """Raise ValueError if the network cannot go on with these samples."""
@@ -267,7 +268,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         if isinstance(self.solver, str):
             optimizer.l2 = self.alpha / (len(samples.Y) if samples.weight is None else samples.weight.sum())
         stopping = None if incremental else self._held.stopping
-        if stopping and held_out and self.early_stopping:
+        if isinstance(stopping, ScoreStopping) and held_out:
             stopping.score = self._scorer(held_out)
         self.history_ = history = self._train(samples, held_out, stopping, incremental)
         self.n_iter_ = len(history.loss)
@@ -279,14 +280,12 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
             self.loss_ = self.network_.loss(samples.X, samples.Y, self._loss(), samples.weight)
         else:
             self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
-        scored = stopping if self.early_stopping else None
+        scored = stopping if isinstance(stopping, ScoreStopping) else None
         self.validation_scores_ = list(scored.scores) if scored else None
         self.best_validation_score_ = scored.best if scored else None
         self.best_loss_ = None if scored else min([*self.loss_curve_, self.loss_])
 
-    def _train(
-        self, samples: Samples, held_out: Samples | None, stopping: Stopping | None, incremental: bool
-    ) -> History:
+    def _train(self, samples: Samples, held_out: Samples | None, stopping: object, incremental: bool) -> History:
         record, optimizer = Record(), self._held.optimizer
         validation: Any = (held_out.X, held_out.Y, held_out.weight) if held_out else None
         try:

@@ -218,8 +218,17 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # which
         self.classes_ = self._label_binarizer.classes_
 
     def _encode(self, y: Any) -> Array:
-        encoded: Array = self._label_binarizer.transform(y)
-        return encoded.toarray() if hasattr(encoded, "toarray") else encoded
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            labels: Any = self._label_binarizer.transform(y)
+            return np.asarray(labels.toarray() if hasattr(labels, "toarray") else labels)
+        codes: Array = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        if (unknown := self.classes_[codes] != y).any():
+            raise ValueError(f"there is no class {y[unknown.argmax()]!r}: known are {self.classes_.tolist()}")
+        if len(self.classes_) <= 2:
+            return codes.reshape(-1, 1)
+        one_hot = np.zeros((len(codes), len(self.classes_)))
+        one_hot[np.arange(len(codes)), codes] = 1
+        return one_hot
 
     def _class_weights(self, y: Any, weight: Array | None, incremental: bool) -> Array | None:
         if self.class_weight is None:

@@ -42,7 +42,7 @@ random_state : int, RandomState, Generator or None, default None
     Source of initial weights, shuffles, dropout and held-out samples. A Generator goes on where it was.
 tol : float, default 1e-4
     An epoch that does not improve the training loss, or the validation score, by this counts as none. With solver
-    "lbfgs" the run ends where no derivative is larger.
+    "lbfgs" the run ends where no derivative is larger, and with "lm" where none is larger than tol / 1000.
 verbose : bool, default False
     Whether to show progress on stderr.
 warm_start : bool, default False

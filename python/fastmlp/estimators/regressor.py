@@ -46,7 +46,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # which h
     --------
     >>> import numpy as np, fastmlp
     >>> X = np.linspace(-3, 3, 200).reshape(-1, 1)
-    >>> model = fastmlp.MLPRegressor(hidden_layer_sizes=(10,), activation="tanh", solver="auto", random_state=0)
+    >>> model = fastmlp.MLPRegressor(hidden_layer_sizes=(10,), solver="lbfgs", max_iter=1000, random_state=0)
     >>> model.fit(X, np.sin(X).ravel()).score(X, np.sin(X).ravel()) > 0.999
     True
     """

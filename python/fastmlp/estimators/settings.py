@@ -46,6 +46,9 @@ SMOOTH = (
     *("softplus", "softsign", "sin", "exp", "elu", "selu"),
 )
 
+# Steps of second order go on where a gradient is already small: 1e-7 at the default tol.
+LM_TOLERANCE = 1e-3
+
 # SciPy's own: ten million times the distance from 1 to the next float64.
 LBFGS_TOLERANCE = 1e7 * float(np.finfo(np.float64).eps)
 
@@ -126,7 +129,7 @@ def make_optimizer(est: Any, solver: Any, n_samples: int) -> Optimizer | Solver:
     if solver == "lbfgs":
         return LBFGS(tolerance=LBFGS_TOLERANCE, gradient_tolerance=est.tol, max_evaluations=est.max_fun)
     if solver == "lm":
-        return LevenbergMarquardt()
+        return LevenbergMarquardt(gradient_tolerance=LM_TOLERANCE * est.tol)
     rule, own = RULES[solver]
     numbers = {ours: getattr(est, theirs) for ours, theirs in own.items()}
     numbers |= {name: getattr(est, name) for name in PENALTIES}

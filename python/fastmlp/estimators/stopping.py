@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..reference.arrays import Array
 from ..reference.monitor import State
+from ..reference.plateau import Plateau
 from ..reference.results import History
 
 # learning_rate="adaptive" divides by this, and ends the run where the rate is no larger than the lowest.
@@ -26,30 +26,50 @@ class Record:
         self.history = state.history
 
 
-class Stopping:
-    """Ends a run whose loss, or validation score, has not improved by ``tol`` for some epochs.
+class LossStopping:
+    """Ends a run whose training loss has not fallen by ``tol`` for more than ``n_iter_no_change`` epochs.
 
     Parameters
     ----------
     tol : float
         What counts as an improvement.
     n_iter_no_change : int or inf
-        Epochs without one that end the run: one more than so many.
+        Epochs without one.
     adaptive : bool
         Whether to divide the learning rate by 5 instead, down to 1e-6.
-    score : callable, optional
-        Gives the validation score, of which more is better; the parameters of the best one are put back. Without
-        it the training loss is looked at, of which less is better.
     """
 
-    def __init__(
-        self, tol: float, n_iter_no_change: float, adaptive: bool, score: Callable[[State], float] | None = None
-    ) -> None:
-        self.tol, self.n_iter_no_change, self.adaptive, self.score = tol, n_iter_no_change, adaptive, score
-        self.best, self.waited = -math.inf, 0
+    what = "training loss"
+
+    def __init__(self, tol: float, n_iter_no_change: float, adaptive: bool) -> None:
+        self.plateau = Plateau(tol, n_iter_no_change)
+        self.adaptive = adaptive
+
+    def on_plateau(self, state: State) -> str | None:
+        """Go on with a smaller learning rate, or give the reason to end the run."""
+        optimizer: Any = state.optimizer
+        if self.adaptive and optimizer.learning_rate > LOWEST_RATE:
+            optimizer.learning_rate /= ADAPTIVE_DIVISOR
+            self.plateau.waited = 0
+            return None
+        return f"the {self.what} did not improve by tol={self.plateau.tolerance:g} for {self.plateau.patience} epochs"
+
+
+class ScoreStopping:
+    """The same by a validation score, of which more is better; the parameters of the best one are put back."""
+
+    def __init__(self, tol: float, n_iter_no_change: float, adaptive: bool) -> None:
+        self.by_score = LossStopping(tol, n_iter_no_change, adaptive)
+        self.by_score.what = "validation score"
+        self.score: Callable[[State], float] | None = None
         self.scores: list[float] = []
         self._best_parameters: Array | None = None
         self._last_parameters: Array | None = None
+
+    @property
+    def best(self) -> float:
+        """The best score."""
+        return -self.by_score.plateau.best
 
     def on_train_begin(self, state: State) -> None:
         """Go on from the last epoch, and not from the best one, if the network was left as that."""
@@ -59,17 +79,11 @@ class Stopping:
 
     def on_epoch_end(self, state: State) -> str | None:
         """Compare the epoch with the best one before it."""
-        value = self.score(state) if self.score else -state.history.loss[-1]
-        if self.score:
-            self.scores.append(value)
-        self.waited = 0 if value >= self.best + self.tol else self.waited + 1
-        if value > self.best:
-            self.best = value
-            if self.score:
-                self._best_parameters = state.network.parameters.copy()
-        if self.waited <= self.n_iter_no_change:
-            return None
-        return self._stop(state.optimizer)
+        assert self.score is not None
+        self.scores.append(self.score(state))
+        if self.scores[-1] > self.best:
+            self._best_parameters = state.network.parameters.copy()
+        return self.by_score.on_plateau(state) if self.by_score.plateau.add(-self.scores[-1]) else None
 
     def on_train_end(self, state: State) -> None:
         """Put the parameters of the best score back."""
@@ -79,11 +93,3 @@ class Stopping:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "score": None}  # which holds on to the validation data, and is set anew
-
-    def _stop(self, optimizer: Any) -> str | None:
-        if self.adaptive and optimizer.learning_rate > LOWEST_RATE:
-            optimizer.learning_rate /= ADAPTIVE_DIVISOR
-            self.waited = 0
-            return None
-        what = "validation score" if self.score else "training loss"
-        return f"the {what} did not improve by tol={self.tol:g} for {self.n_iter_no_change} epochs"

@@ -106,7 +106,8 @@ def check_callbacks(callbacks: Iterable[Any]) -> list[Any]:
         raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {callbacks!r}")
     checked = list(callbacks)
     for callback in checked:
-        if not any(callable(getattr(callback, event, None)) for event in EVENTS):
+        listens = any(callable(getattr(callback, event, None)) for event in EVENTS)
+        if not listens and getattr(callback, "plateau", None) is None:
             raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
     return sorted(checked, key=lambda callback: getattr(callback, "comes_last", False))
 
@@ -121,6 +122,7 @@ class Monitor:
         names = [name for name, metric in task.metrics.items() if metric]
         self.history = History(metrics={name: [] for name in names}, stop_reason=ALL_DONE)
         self.callbacks = check_callbacks(callbacks) if callbacks != () else []
+        self.plateaus = [plateau for c in self.callbacks if (plateau := getattr(c, "plateau", None))]
         self.state = State(net, 0, task.epochs, self.history, task.optimizer, task, self.callbacks)
         self._task = task
         self._progress = make_progress() if checks.flag(progress, "progress") else None
@@ -177,7 +179,7 @@ class Monitor:
     def watches_epochs(self) -> bool:
         """Whether every epoch's end is to be told, with the parameters as they are then."""
         listens = any(callable(getattr(callback, "on_epoch_end", None)) for callback in self.callbacks)
-        return listens or bool(self._task.metrics)
+        return listens or len(self.plateaus) > 1 or bool(self._task.metrics)
 
     @property
     def has_watchers(self) -> bool:
@@ -212,7 +214,7 @@ class Monitor:
         self.state.epoch += len(losses)
         if self._progress:
             self._progress.show(self.state.epoch, self.state.epochs, self.history)
-        return tell and bool(self.callbacks) and self._ask_to_stop()
+        return tell and bool(self.callbacks) and self._ask_to_stop(losses)
 
     def time_is_over(self) -> bool:
         """Return whether the run has taken as long as it may."""
@@ -247,11 +249,11 @@ class Monitor:
     def _take_time(self) -> None:
         self.history.seconds = self._seconds_before + time.perf_counter() - self._start
 
-    def _ask_to_stop(self) -> bool:
+    def _ask_to_stop(self, losses: list[float]) -> bool:
         optimizer = self._task.optimizer
         before = optimizer.identity()
         for callback in self.callbacks:
-            self._ask(callback)
+            self._ask(callback, losses)
         if optimizer.identity() != before:
             raise RuntimeError(
                 "a callback changed the optimizer's rule, steps or slots, or turned a penalty, a limit or a schedule "
@@ -264,9 +266,14 @@ class Monitor:
         method = getattr(callback, event, None)
         return method(self.state) if callable(method) else None
 
-    def _ask(self, callback: Any) -> None:
-        """Tell a callback that an epoch is over. The first one that gives something truthy is why the run ends."""
-        answer = self._call(callback, "on_epoch_end")
+    def _ask(self, callback: Any, losses: list[float]) -> None:
+        """Tell a callback that epochs are over. The first one that gives something truthy is why the run ends."""
+        event, plateau = "on_epoch_end", getattr(callback, "plateau", None)
+        if plateau:
+            if not any(plateau.add(loss) for loss in losses):
+                return
+            event = "on_plateau"
+        answer = self._call(callback, event)
         if answer and self.history.stop_reason == ALL_DONE:
             default = f"{type(callback).__name__} asked to stop after epoch {self.state.epoch}"
             self.history.stop_reason = answer if isinstance(answer, str) else default
