@@ -11,7 +11,7 @@ from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
-from .files import load
+from .files import load, save
 from .lbfgs import LBFGS
 from .network import Network
 from .reference import schedules
@@ -53,6 +53,7 @@ __all__ = [
     "find_learning_rate",
     "load",
     "reference",
+    "save",
     "schedules",
 ]
 

@@ -1,15 +1,71 @@
-"""Model files of the compiled network; :mod:`fastmlp.reference.files` says what is in them."""
+"""Model files; :mod:`fastmlp.reference.files` says what is in them."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from .network import Network
 from .reference import files
+from .reference.layers import Layers
 
 
-def load(path: str | os.PathLike[str]) -> Network:
-    """Return the network that :meth:`Network.save` wrote to a file. No code of the file is run.
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a model to a safetensors file, which is complete or is what it was before.
+
+    Parameters
+    ----------
+    model : Network, MLPClassifier, MLPRegressor or Pipeline
+        A network; a fitted estimator, with its classes, the names of its features, its parameters and its curves; or a
+        scikit-learn Pipeline of StandardScaler or MinMaxScaler and such an estimator.
+    path : str or path-like
+        Where. A file that is there is replaced.
+
+    Raises
+    ------
+    TypeError
+        If it is no such model; the message names the step of a pipeline.
+    ValueError
+        If a parameter is NaN or infinite, labels are neither numbers nor strings, or ``path`` is something else than a
+        file.
+    NotFittedError
+        If the estimator has no network yet.
+    OSError
+        If the file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If the estimator has parameters that are objects, such as callbacks: they are left out.
+
+    See Also
+    --------
+    load : reads it.
+
+    Examples
+    --------
+    >>> import fastmlp, os, tempfile
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = [[0.0], [10.0], [20.0], [30.0]], ["low", "low", "high", "high"]
+    >>> model = make_pipeline(StandardScaler(), fastmlp.MLPClassifier(solver="lbfgs", random_state=0)).fit(X, y)
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+    >>> fastmlp.save(model, path)
+    >>> fastmlp.load(path).predict([[2.0], [25.0]]).tolist()
+    ['low', 'high']
+    """
+    if isinstance(model, Layers):
+        model.save(path)
+        return
+    if type(model).__module__.partition(".")[0] not in ("fastmlp", "sklearn"):
+        raise TypeError(f"a model file holds a network, an estimator or a pipeline, not {model!r}")
+    from .estimators.files import save as save_estimator
+
+    save_estimator(model, path)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return the model that :func:`save` or :meth:`Network.save` wrote to a file. No code of the file is run.
 
     Parameters
     ----------
@@ -18,7 +74,10 @@ def load(path: str | os.PathLike[str]) -> Network:
 
     Returns
     -------
-    Network
+    Network, MLPClassifier, MLPRegressor or Pipeline
+        What was saved. An estimator predicts the very same, and can be fitted again; with warm_start or partial_fit it
+        goes on from its weights, but its optimizer begins afresh: pickle it to keep that too. Of a model of the
+        command line it is the network alone.
 
     Raises
     ------
@@ -26,6 +85,8 @@ def load(path: str | os.PathLike[str]) -> Network:
         If the file is damaged, or no model file.
     OSError
         If it cannot be read.
+    ImportError
+        If it holds an estimator, and scikit-learn is not installed.
 
     Examples
     --------
@@ -35,4 +96,12 @@ def load(path: str | os.PathLike[str]) -> Network:
     >>> fastmlp.load(path)
     Network([2, 3, 1], activation='tanh', output_activation='linear', dtype='float32')
     """
-    return files.load(path, Network)[0]
+    network, extras = files.load_all(path, Network)
+    if "estimator" not in extras:
+        return network
+    from .estimators.files import restore
+
+    try:
+        return restore(network, extras["estimator"])
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"{os.fsdecode(path)}: {error}") from None

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 AnyNetwork = TypeVar("AnyNetwork", bound="Layers")
 
 VERSION = "1"
+# Who else may have something in a file.
+KINDS = ("table", "estimator")
 DTYPES = {"float32": "F32", "float64": "F64"}
 
 # A header holds names and a few numbers per column of a table: this is far more than it needs.
@@ -40,7 +42,9 @@ NO_DIGEST = "0" * 64
 OPENING = re.compile(rb'\{"__metadata__":\{"format":"fastmlp","format_version":"([^"]*)","sha256":"([0-9a-f]{64})"')
 
 
-def save(network: Layers, path: str | os.PathLike[str], extra: dict[str, Any] | None = None) -> None:
+def save(
+    network: Layers, path: str | os.PathLike[str], extra: dict[str, Any] | None = None, kind: str = "table"
+) -> None:
     """Write a network to a file. The file is complete, or it is what it was before.
 
     Parameters
@@ -51,6 +55,8 @@ def save(network: Layers, path: str | os.PathLike[str], extra: dict[str, Any] | 
         Where. A file that is there is replaced.
     extra : dict, optional
         What else to keep, such as names and scaling of columns: anything that JSON can hold.
+    kind : {"table", "estimator"}, default "table"
+        Whose ``extra`` it is: the command line's, or an estimator's.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def save(network: Layers, path: str | os.PathLike[str], extra: dict[str, Any] | 
     }
     metadata = {"format": "fastmlp", "format_version": VERSION, "sha256": NO_DIGEST, "network": _to_json(spec)}
     if extra is not None:
-        metadata["table"] = _to_json(extra)
+        metadata[checks.find(kind, dict.fromkeys(KINDS, kind), "kind")] = _to_json(extra)
     tensors = _tensors(network.layer_sizes, network.bias, network.dtype)
     header = _to_json({"__metadata__": metadata, **tensors}).encode("ascii")
     header += b" " * (-len(header) % 8)
@@ -82,7 +88,13 @@ def save(network: Layers, path: str | os.PathLike[str], extra: dict[str, Any] | 
 
 
 def load(path: str | os.PathLike[str], network_class: type[AnyNetwork]) -> tuple[AnyNetwork, dict[str, Any] | None]:
-    """Read a network that ``save`` wrote, and the ``extra`` that was saved with it.
+    """Read a network that ``save`` wrote, and the table that was saved with it; see :func:`load_all`."""
+    network, extras = load_all(path, network_class)
+    return network, extras.get("table")
+
+
+def load_all(path: str | os.PathLike[str], network_class: type[AnyNetwork]) -> tuple[AnyNetwork, dict[str, Any]]:
+    """Read a network that ``save`` wrote, and what was saved with it.
 
     Parameters
     ----------
@@ -95,8 +107,8 @@ def load(path: str | os.PathLike[str], network_class: type[AnyNetwork]) -> tuple
     -------
     network : Network
         The network, of ``network_class``.
-    extra : dict or None
-        What was given to ``save`` as ``extra``.
+    extras : dict
+        What was given to ``save`` as ``extra``, by its kind.
 
     Raises
     ------
@@ -162,7 +174,7 @@ def write_atomically(
             os.close(descriptor)
 
 
-def _read(file: BinaryIO, network_class: type[AnyNetwork]) -> tuple[AnyNetwork, dict[str, Any] | None]:
+def _read(file: BinaryIO, network_class: type[AnyNetwork]) -> tuple[AnyNetwork, dict[str, Any]]:
     """Read a network. What the file claims is checked against its size before memory is taken for it."""
     size = os.fstat(file.fileno()).st_size
     length = file.read(8)
@@ -190,8 +202,7 @@ def _read(file: BinaryIO, network_class: type[AnyNetwork]) -> tuple[AnyNetwork, 
     network.parameters[:] = network.parameters.view(network.dtype.newbyteorder("<"))
     if (index := checks.find_nonfinite(network.parameters)) >= 0:
         raise ValueError(f"parameter {index} is {network.parameters[index]}")
-    table = metadata.get("table")
-    return network, None if table is None else _from_json(table, "table")
+    return network, {kind: _from_json(metadata[kind], kind) for kind in KINDS if metadata.get(kind) is not None}
 
 
 def _allocate(

@@ -1,0 +1,201 @@
+"""Model files of estimators, and of pipelines that scale before them: a network's file, with the rest as JSON."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import LabelBinarizer, MinMaxScaler, StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from ..network import Network
+from ..reference import checks, files
+from ..reference.arrays import Array
+from ..reference.results import History
+from .base import Perceptron
+from .classifier import MLPClassifier
+from .regressor import MLPRegressor
+
+VERSION = 1
+KINDS: dict[str, type[Perceptron]] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
+
+# What a fit has left, beside the network: numbers and lists of them, None among them.
+FITTED = (
+    *("n_outputs_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "validation_loss_curve_"),
+    *("validation_scores_", "best_validation_score_"),
+)
+
+# Attributes of the scalers that a file keeps: arrays with a number for each feature.
+SCALERS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
+    "StandardScaler": (StandardScaler, ("mean_", "var_", "scale_")),
+    "MinMaxScaler": (MinMaxScaler, ("min_", "scale_", "data_min_", "data_max_", "data_range_")),
+}
+
+
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator, or a pipeline of scalers and one, to a model file; see :func:`fastmlp.save`."""
+    steps = model.steps if isinstance(model, Pipeline) else [(None, model)]
+    est = steps[-1][1]
+    if not isinstance(est, Perceptron):
+        raise TypeError(f"a pipeline that is saved ends with an estimator of fastmlp, not with {est!r}")
+    check_is_fitted(est)
+    described = _describe(est)
+    if isinstance(model, Pipeline):
+        described["steps"] = [{"name": name, **_describe_scaler(name, step)} for name, step in steps[:-1]]
+        described["name"] = steps[-1][0]
+    files.save(est.network_, path, described, "estimator")
+
+
+def restore(network: Network, described: dict[str, Any]) -> Any:
+    """Return the estimator, or pipeline, that a file describes. Every field is checked."""
+    if described.get("version") != VERSION:
+        raise ValueError(f"an estimator of version {described.get('version')!r}: this fastmlp reads {VERSION}")
+    cls = checks.find(described.get("kind"), KINDS, "kind of estimator")
+    parameters = _dict(described, "parameters", cls._get_param_names())
+    est = cls(**{name: _from_json(value) for name, value in parameters.items()})
+    for name, value in _dict(described, "fitted", FITTED).items():
+        setattr(est, name, _from_json(value))
+    est.n_features_in_ = network.layer_sizes[0]
+    if (names := described.get("feature_names")) is not None:
+        if not _is_list_of(names, str) or len(names) != est.n_features_in_:
+            raise ValueError("its names of features do not fit its network")
+        est.feature_names_in_ = np.array(names, dtype=object)
+    if isinstance(est, MLPClassifier):
+        _restore_classes(est, described.get("classes"))
+    if est._outputs_for(checks.integer(getattr(est, "n_outputs_", None), "n_outputs_", 1))[0] != network.layer_sizes[-1]:
+        raise ValueError("its targets do not fit its network")
+    est.network_ = network
+    est._begin_anew()
+    est.history_ = History(list(est.loss_curve_), stop_reason="loaded from a file")
+    if "steps" not in described:
+        return est
+    scalers = [_restore_scaler(step, est.n_features_in_) for step in described["steps"]]
+    return Pipeline([*scalers, (str(described.get("name")), est)])
+
+
+def _describe(est: Perceptron) -> dict[str, Any]:
+    """Return what JSON can hold of an estimator."""
+    parameters, left_out = {}, []
+    for name, value in est.get_params(deep=False).items():
+        plain = _to_json(value)
+        if _is_json(plain):
+            parameters[name] = plain
+        else:
+            left_out.append(name)
+    if left_out:
+        warnings.warn(
+            f"the file holds numbers and names, and not the objects of {', '.join(left_out)}: the loaded estimator "
+            "has their defaults, which matter only where it is fitted again",
+            stacklevel=4,
+        )
+    described: dict[str, Any] = {
+        "version": VERSION,
+        "kind": type(est).__name__,
+        "parameters": parameters,
+        "fitted": {name: _to_json(getattr(est, name)) for name in FITTED},
+    }
+    if "loss" in left_out:
+        raise ValueError("loss is a function, which a file does not hold: save network_ instead")
+    if hasattr(est, "feature_names_in_"):
+        described["feature_names"] = [str(name) for name in est.feature_names_in_]
+    if isinstance(est, MLPClassifier):
+        described["classes"] = _describe_classes(est)
+    return described
+
+
+def _describe_classes(est: MLPClassifier) -> dict[str, Any]:
+    labels = est.classes_.tolist()
+    if not all(type(label) in (bool, int, float, str) for label in labels):
+        raise ValueError(f"classes must be numbers or strings to be saved, and one is {labels[0]!r}")
+    return {"labels": labels, "dtype": est.classes_.dtype.str, "type": est._label_binarizer.y_type_}
+
+
+def _restore_classes(est: MLPClassifier, classes: Any) -> None:
+    if not isinstance(classes, dict) or not _is_list_of(classes.get("labels"), (bool, int, float, str)):
+        raise ValueError("its classes are missing")
+    dtype = np.dtype(object if classes.get("dtype") == "|O" else str(classes.get("dtype")))
+    labels = np.array(classes["labels"], dtype)
+    several = str(classes.get("type")).startswith("multilabel")
+    est._label_binarizer = LabelBinarizer().fit(np.eye(len(labels), dtype=int) if several else labels)
+    est.classes_ = est._label_binarizer.classes_
+    columns = 1 if len(labels) <= 2 and not several else len(labels)
+    if est.classes_.tolist() != labels.tolist() or columns != getattr(est, "n_outputs_", None):
+        raise ValueError("its classes do not fit its outputs")
+
+
+def _describe_scaler(name: str, scaler: Any) -> dict[str, Any]:
+    if scaler is None or (isinstance(scaler, str) and scaler == "passthrough"):
+        return {"kind": "passthrough"}
+    kind = type(scaler).__name__
+    if kind not in SCALERS or type(scaler) is not SCALERS[kind][0]:
+        raise TypeError(
+            f"step {name!r} is a {kind}: a model file holds {', '.join(SCALERS)} before the estimator; "
+            "pickle a pipeline with other steps"
+        )
+    check_is_fitted(scaler)
+    arrays = {}
+    for attribute in SCALERS[kind][1]:
+        value = getattr(scaler, attribute)
+        arrays[attribute] = None if value is None else np.asarray(value, np.float64).tolist()
+    return {"kind": kind, "parameters": {k: _to_json(v) for k, v in scaler.get_params().items()}, "arrays": arrays}
+
+
+def _restore_scaler(described: Any, n_features: int) -> tuple[str, Any]:
+    if not isinstance(described, dict):
+        raise ValueError("a step of its pipeline is missing")
+    name = str(described.get("name"))
+    if described.get("kind") == "passthrough":
+        return name, "passthrough"
+    cls, attributes = checks.find(described.get("kind"), SCALERS, "kind of scaler")
+    scaler = cls(**_dict(described, "parameters", cls._get_param_names()))
+    if isinstance(scaler, MinMaxScaler):
+        scaler.feature_range = tuple(scaler.feature_range)
+    for attribute, values in _dict(described, "arrays", attributes).items():
+        array: Array | None = None if values is None else np.array(values, np.float64)
+        if array is not None and array.shape != (n_features,):
+            raise ValueError(f"its scaler has {attribute} of shape {array.shape}, for {n_features} features")
+        setattr(scaler, attribute, array)
+    scaler.n_features_in_ = n_features
+    return name, scaler
+
+
+def _dict(described: dict[str, Any], key: str, known: Any) -> dict[str, Any]:
+    """Return a field that is a dictionary with some of the known keys."""
+    value = described.get(key)
+    if not isinstance(value, dict) or (unknown := set(value) - set(known)):
+        raise ValueError(f"its {key} are missing" if not isinstance(value, dict) else f"its {key} have {sorted(unknown)}")
+    return value
+
+
+def _is_list_of(value: Any, types: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, types) for item in value)
+
+
+def _to_json(value: Any) -> Any:
+    """Return a value as JSON has it; numbers that are not finite become their names."""
+    if isinstance(value, (tuple, list)):
+        return [_to_json(item) for item in value]
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    return float(value["float"]) if isinstance(value, dict) and set(value) == {"float"} else value
+
+
+def _is_json(value: Any) -> bool:
+    """Return whether it is made of what JSON holds, and comes back as what it was."""
+    if isinstance(value, list):
+        return all(_is_json(item) for item in value)
+    if isinstance(value, dict):
+        return set(value) == {"float"} or all(isinstance(k, str) and _is_json(v) for k, v in value.items())
+    return value is None or type(value) in (bool, int, float, str)
