@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from abc import abstractmethod
@@ -25,8 +26,9 @@ from ..reference.optimizers import Optimizer
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
-from .inputs import check_inputs, check_weights
-from .stopping import LossStopping, Record, ScoreStopping
+from .held import Held
+from .inputs import check_inputs, check_not_all_zero, check_weights
+from .stopping import Record, ScoreStopping
 
 Self = TypeVar("Self", bound="Perceptron")
 
@@ -42,16 +44,6 @@ class Samples:
 
     def __getitem__(self, rows: Array) -> Samples:
         return Samples(self.X[rows], self.Y[rows], None if self.weight is None else self.weight[rows], self.y[rows])
-
-
-@dataclass
-class Held:
-    """What a fit holds on to, so that the next one can go on: beside the network, all that changes."""
-
-    optimizer: Any
-    rng: np.random.Generator
-    stopping: LossStopping | ScoreStopping | None
-    split_seed: int
 
 
 @dataclass(eq=False, repr=False)
@@ -146,8 +138,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         """Return the network, or raise what ``hasattr`` understands."""
         if "network_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} is not fitted yet: it has no network")
-        net: Network = self.network_
-        return net
+        return self.network_
 
     # Fitting.
 
@@ -166,13 +157,17 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
 
     @contextmanager
     def _unharmed(self) -> Iterator[None]:
-        """Have an earlier fit stay what it was, if an error ends this one."""
+        """Have an earlier fit stay what it was, and a user's generator where it was, if an error ends this one."""
         before = dict(self.__dict__)
+        bits: Any = self.random_state.bit_generator if isinstance(self.random_state, np.random.Generator) else None
+        drawn = bits and bits.state
         try:
             yield
         except Exception:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if bits:
+                bits.state = drawn
             raise
 
     def _fit_checked(
@@ -191,9 +186,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         X, y = self._check_samples(X, y, reset=not goes_on, incremental=incremental)
         weight = self._class_weights(y, check_weights(sample_weight, X), incremental)
         samples = Samples(X, np.ascontiguousarray(self._encode(y), X.dtype), weight, y)
-        held_out = self._check_validation(*validation)
+        held_out = self._check_validation(*validation, samples.Y.shape[1])
         if goes_on:
             self._check_network(samples)
+            self._held: Held = self._held.followed(self, self.network_, len(samples.Y))
         else:
             self._begin(samples, initial)
         if held_out is None and self.early_stopping:
@@ -211,21 +207,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         net = Network(sizes, activation, output_activation, init=self.init, dtype=X.dtype, random_state=rng)
         _put("coefs_init", initial[0], net.weights)
         _put("intercepts_init", initial[1], net.biases)
-        optimizer = settings.make_optimizer(self, settings.chosen_solver(self, net, len(Y)), len(Y))
-        self.network_ = net
-        self._held = Held(optimizer, rng, self._stopping(optimizer), int(rng.integers(2**31)))
+        self._held = Held.of(self, net, len(Y), rng)
+        self.network_: Network = net
         self.n_outputs_, self.t_ = Y.shape[1], 0
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] | None = None
-
-    def _stopping(self, optimizer: Optimizer | Solver) -> LossStopping | ScoreStopping | None:
-        """Return what watches over the epochs; the solvers know by themselves when to end."""
-        adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
-        if self.early_stopping:
-            return ScoreStopping(self.tol, self.n_iter_no_change, adaptive)
-        if isinstance(optimizer, Solver) or self.n_iter_no_change == math.inf:
-            return None
-        return LossStopping(self.tol, int(self.n_iter_no_change), adaptive)
 
     def _check_network(self, samples: Samples) -> None:
         """Raise ValueError if the network cannot go on with these samples."""
@@ -237,15 +223,19 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
                 "go on; use warm_start=False, or a clone"
             )
 
-    def _check_validation(self, X: Any, y: Any, weight: Any) -> Samples | None:
+    def _check_validation(self, X: Any, y: Any, weight: Any, n_targets: int) -> Samples | None:
         if X is None and y is None and weight is None:
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val belong together: one of them is missing")
-        X, y = check_inputs(self, X), np.asarray(y)
-        if len(y) != X.shape[0]:
-            raise ValueError(f"y_val has {len(y)} rows, and X_val has {X.shape[0]}")
-        return Samples(X, np.ascontiguousarray(self._encode(y), X.dtype), check_weights(weight, X), y)
+        try:
+            X, y = self._check_samples(X, y, reset=False, incremental=True)
+            weight, Y = check_weights(weight, X), np.ascontiguousarray(self._encode(y), X.dtype)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"in X_val, y_val or sample_weight_val: {error}") from None
+        if Y.shape[1] != n_targets:
+            raise ValueError(f"y_val has {Y.shape[1]} columns, and y has {n_targets}")
+        return Samples(X, Y, weight, y)
 
     def _split(self, samples: Samples) -> tuple[Samples, Samples]:
         """Hold out a fraction of the samples, the same one in each fit that goes on."""
@@ -257,6 +247,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         )
         if len(held) < 2:
             raise ValueError("the validation set is too small: increase validation_fraction, or pass X_val and y_val")
+        if samples.weight is not None:
+            check_not_all_zero(samples.weight[kept], "sample_weight", "row left to train on")
+            check_not_all_zero(samples.weight[held], "sample_weight", "row held out")
         return samples[kept], samples[held]
 
     def _stratifies(self, Y: Array) -> bool:
@@ -329,7 +322,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         scorer, weights = check_scoring(self, scoring=self.scoring), {}
         if weight is not None:
             weights["sample_weight"] = weight
-        return lambda state: float(scorer(self, X, y, **weights))
+        judged = copy.copy(self)
+        judged.__dict__.pop("feature_names_in_", None)  # X is an array by now
+        return lambda state: float(scorer(judged, X, y, **weights))
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for checked inputs."""
