@@ -7,7 +7,7 @@ import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from ..reference.solvers import Solver
 from . import settings
 from .held import Held
 from .inputs import check_inputs, check_not_all_zero, check_weights
+from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
 from .stopping import Record, ScoreStopping
 
 Self = TypeVar("Self", bound="Perceptron")
@@ -47,7 +48,7 @@ class Samples:
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
+class Perceptron(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # which has no types
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY
@@ -194,7 +195,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
             self._begin(samples, initial)
         if held_out is None and self.early_stopping:
             samples, held_out = self._split(samples)
-        self._run(samples, held_out, incremental)
+        told: Any = nullcontext([]) if incremental else epochs_as_tasks(self, samples.X, samples.y, samples.weight)
+        with told as watchers:
+            self._run(samples, held_out, watchers, incremental)
 
     def _begin(self, samples: Samples, initial: tuple[Any, Any]) -> None:
         """Make a new network, and all that belongs to its training."""
@@ -255,7 +258,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
     def _stratifies(self, Y: Array) -> bool:
         return False
 
-    def _run(self, samples: Samples, held_out: Samples | None, incremental: bool) -> None:
+    def _run(self, samples: Samples, held_out: Samples | None, watchers: list[Any], incremental: bool) -> None:
         """Train the network, and set the attributes that tell of it."""
         optimizer = self._held.optimizer
         if isinstance(self.solver, str):
@@ -263,7 +266,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         stopping = None if incremental else self._held.stopping
         if isinstance(stopping, ScoreStopping) and held_out:
             stopping.score = self._scorer(held_out)
-        self.history_ = history = self._train(samples, held_out, stopping, incremental)
+        watchers = [*([stopping] if stopping else []), *watchers, *self.callbacks]
+        self.history_ = history = self._train(samples, held_out, watchers, incremental)
         self.n_iter_ = len(history.loss)
         self.t_ += self.n_iter_ * len(samples.Y)
         self.loss_curve_ += history.loss
@@ -278,7 +282,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         self.best_validation_score_ = scored.best if scored else None
         self.best_loss_ = None if scored else min([*self.loss_curve_, self.loss_])
 
-    def _train(self, samples: Samples, held_out: Samples | None, stopping: object, incremental: bool) -> History:
+    def _train(self, samples: Samples, held_out: Samples | None, watchers: list[Any], incremental: bool) -> History:
         record, optimizer = Record(), self._held.optimizer
         validation: Any = (held_out.X, held_out.Y, held_out.weight) if held_out else None
         try:
@@ -292,7 +296,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
                 shuffle=bool(self.shuffle),
                 sample_weight=samples.weight,
                 validation_data=validation,
-                callbacks=[record, *([stopping] if stopping else []), *self.callbacks],
+                callbacks=[record, *watchers],
                 progress=bool(self.verbose),
                 random_state=self._held.rng,
                 n_threads=settings.threads(self.n_jobs),
