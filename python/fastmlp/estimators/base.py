@@ -210,7 +210,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # 
         net = Network(sizes, activation, output_activation, init=self.init, dtype=X.dtype, random_state=rng)
         _put("coefs_init", initial[0], net.weights)
         _put("intercepts_init", initial[1], net.biases)
-        self._held = Held.of(self, net, len(Y), rng)
+        optimizer = settings.make_optimizer(self, settings.chosen_solver(self, net, len(Y)), len(Y))
+        self._held = Held.of(self, optimizer, rng)
         self.network_: Network = net
         self.n_outputs_, self.t_ = Y.shape[1], 0
         self.loss_curve_: list[float] = []

@@ -36,9 +36,8 @@ class Held:
     asked: tuple[Any, ...]
 
     @classmethod
-    def of(cls, est: Any, net: Network, n_samples: int, rng: np.random.Generator) -> Held:
+    def of(cls, est: Any, optimizer: Optimizer | Solver, rng: np.random.Generator) -> Held:
         """Return what a first fit begins with."""
-        optimizer = _optimizer(est, net, n_samples)
         return cls(optimizer, _stopping(est, optimizer), rng, int(rng.integers(2**31)), asked_of(est))
 
     def followed(self, est: Any, net: Network, n_samples: int) -> Held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,11 @@ class ScoreStopping:
         self.by_score.go_on_from(other.by_score)
         self.scores = list(other.scores)
         self._best_parameters, self._last_parameters = other._best_parameters, other._last_parameters
+
+    def take_over(self, scores: Sequence[float], best: float, best_parameters: Array) -> None:
+        """Go on from scores that another has seen, and from the parameters of the best one."""
+        self.scores, self.by_score.plateau.best = list(scores), -best
+        self._best_parameters = best_parameters.copy()
 
     def on_train_begin(self, state: State) -> None:
         """Go on from the last epoch, and not from the best one, if the network was left as that."""
