@@ -28,7 +28,6 @@ SKIPS = "pandas is not installed|polars is not installed|SCIPY_ARRAY_API is not 
 
 # Checks that do not hold for a variant, here and for scikit-learn's own networks alike.
 ROUNDS_TO_ONE = {"check_classifiers_multilabel_output_format_predict_proba": "a perfect fit's probabilities round to 1"}
-SPLITS = "rows held out of twenty are too few"
 HOLDS_OUT = {
     "check_fit_score_takes_y": "partial_fit refuses early_stopping",
     "check_n_features_in_after_fitting": "partial_fit refuses early_stopping",
