@@ -276,6 +276,18 @@ def test_an_error_of_a_callback_leaves_the_fit_before(iris: Data) -> None:
     assert np.array_equal(model.network_.parameters, parameters)
 
 
+def test_a_ctrl_c_before_the_first_step_leaves_the_fit_before(iris: Data) -> None:
+    def interrupted(n_in: int, n_out: int, rng: np.random.Generator) -> Array:
+        raise KeyboardInterrupt
+
+    model = MLPClassifier(max_iter=2, random_state=0).fit(*iris)
+    before = dict(vars(model))
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(init=interrupted).fit(iris[0][:100, :2], iris[1][:100])
+    assert vars(model) == {**before, "init": interrupted}
+    assert model.predict(iris[0]).shape == (150,)
+
+
 def test_diverging_runs_warn_and_keep_the_last_finite_weights(diabetes: Data) -> None:
     model = MLPRegressor(solver="sgd", learning_rate_init=1e4, random_state=0)
     with pytest.warns(fastmlp.DivergenceWarning):
