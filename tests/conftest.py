@@ -127,3 +127,36 @@ def seconds_to_stop(script: str) -> float:
         assert process.stdout.readline() == "usable\n"
     assert process.returncode == 0
     return seconds
+
+
+def _scaled(data: Any) -> tuple[Array, Array]:
+    X, y = data.data, data.target
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    for a in (X, y):
+        a.flags.writeable = False
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def iris() -> tuple[Array, Array]:
+    """Give Fisher's irises, scaled: 150 rows of four features, and three species."""
+    from sklearn.datasets import load_iris
+
+    return _scaled(load_iris())
+
+
+@pytest.fixture(scope="session")
+def cancer() -> tuple[Array, Array]:
+    """Give tumours of the breast, scaled: 569 rows of thirty features, malign (0) or benign (1)."""
+    from sklearn.datasets import load_breast_cancer
+
+    return _scaled(load_breast_cancer())
+
+
+@pytest.fixture(scope="session")
+def diabetes() -> tuple[Array, Array]:
+    """Give the course of diabetes, features and target scaled: 442 rows of ten features."""
+    from sklearn.datasets import load_diabetes
+
+    X, y = _scaled(load_diabetes())
+    return X, (y - y.mean()) / y.std()

@@ -300,9 +300,8 @@ class Trainable(Layers):
                     report if bits or monitor.has_watchers else None,
                 )
         except BaseException:
-            if optimizer.schedule is not None:
-                losses, validation_losses = seen.take()  # of epochs that nobody has heard of
-                optimizer.end_epochs(validation_losses or losses)
+            losses, validation_losses = seen.take()  # of epochs that nobody has heard of
+            monitor.add(losses, validation_losses, list(islice(ends, len(losses))), tell=False)
             raise
         finally:
             note()

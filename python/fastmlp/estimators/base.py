@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar
 
@@ -25,8 +26,10 @@ from ..reference.optimizers import Optimizer
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
-from .inputs import check_inputs, check_weights
-from .stopping import LossStopping, Record, ScoreStopping
+from .held import Held
+from .inputs import check_inputs, check_not_all_zero, check_weights
+from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
+from .stopping import Record, ScoreStopping
 
 Self = TypeVar("Self", bound="Perceptron")
 
@@ -44,18 +47,8 @@ class Samples:
         return Samples(self.X[rows], self.Y[rows], None if self.weight is None else self.weight[rows], self.y[rows])
 
 
-@dataclass
-class Held:
-    """What a fit holds on to, so that the next one can go on: beside the network, all that changes."""
-
-    optimizer: Any
-    rng: np.random.Generator
-    stopping: LossStopping | ScoreStopping | None
-    split_seed: int
-
-
 @dataclass(eq=False, repr=False)
-class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
+class Perceptron(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # which has no types
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY
@@ -146,8 +139,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         """Return the network, or raise what ``hasattr`` understands."""
         if "network_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} is not fitted yet: it has no network")
-        net: Network = self.network_
-        return net
+        return self.network_
 
     # Fitting.
 
@@ -166,13 +158,17 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
 
     @contextmanager
     def _unharmed(self) -> Iterator[None]:
-        """Have an earlier fit stay what it was, if an error ends this one."""
+        """Have an earlier fit stay what it was, and a user's generator where it was, if an error ends this one."""
         before = dict(self.__dict__)
+        bits: Any = self.random_state.bit_generator if isinstance(self.random_state, np.random.Generator) else None
+        drawn = bits and bits.state
         try:
             yield
-        except Exception:
+        except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if bits:
+                bits.state = drawn
             raise
 
     def _fit_checked(
@@ -191,14 +187,17 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         X, y = self._check_samples(X, y, reset=not goes_on, incremental=incremental)
         weight = self._class_weights(y, check_weights(sample_weight, X), incremental)
         samples = Samples(X, np.ascontiguousarray(self._encode(y), X.dtype), weight, y)
-        held_out = self._check_validation(*validation)
+        held_out = self._check_validation(*validation, samples.Y.shape[1])
         if goes_on:
             self._check_network(samples)
+            self._held: Held = self._held.followed(self, self.network_, len(samples.Y))
         else:
             self._begin(samples, initial)
         if held_out is None and self.early_stopping:
             samples, held_out = self._split(samples)
-        self._run(samples, held_out, incremental)
+        told: Any = nullcontext([]) if incremental else epochs_as_tasks(self, samples.X, samples.y, samples.weight)
+        with told as watchers:
+            self._run(samples, held_out, watchers, incremental)
 
     def _begin(self, samples: Samples, initial: tuple[Any, Any]) -> None:
         """Make a new network, and all that belongs to its training."""
@@ -212,20 +211,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         _put("coefs_init", initial[0], net.weights)
         _put("intercepts_init", initial[1], net.biases)
         optimizer = settings.make_optimizer(self, settings.chosen_solver(self, net, len(Y)), len(Y))
-        self.network_ = net
-        self._held = Held(optimizer, rng, self._stopping(optimizer), int(rng.integers(2**31)))
+        self._held = Held.of(self, optimizer, rng)
+        self.network_: Network = net
         self.n_outputs_, self.t_ = Y.shape[1], 0
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] | None = None
-
-    def _stopping(self, optimizer: Optimizer | Solver) -> LossStopping | ScoreStopping | None:
-        """Return what watches over the epochs; the solvers know by themselves when to end."""
-        adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
-        if self.early_stopping:
-            return ScoreStopping(self.tol, self.n_iter_no_change, adaptive)
-        if isinstance(optimizer, Solver) or self.n_iter_no_change == math.inf:
-            return None
-        return LossStopping(self.tol, int(self.n_iter_no_change), adaptive)
 
     def _check_network(self, samples: Samples) -> None:
         """Raise ValueError if the network cannot go on with these samples."""
@@ -237,15 +227,19 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
                 "go on; use warm_start=False, or a clone"
             )
 
-    def _check_validation(self, X: Any, y: Any, weight: Any) -> Samples | None:
+    def _check_validation(self, X: Any, y: Any, weight: Any, n_targets: int) -> Samples | None:
         if X is None and y is None and weight is None:
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val belong together: one of them is missing")
-        X, y = check_inputs(self, X), np.asarray(y)
-        if len(y) != X.shape[0]:
-            raise ValueError(f"y_val has {len(y)} rows, and X_val has {X.shape[0]}")
-        return Samples(X, np.ascontiguousarray(self._encode(y), X.dtype), check_weights(weight, X), y)
+        try:
+            X, y = self._check_samples(X, y, reset=False, incremental=True)
+            weight, Y = check_weights(weight, X), np.ascontiguousarray(self._encode(y), X.dtype)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"in X_val, y_val or sample_weight_val: {error}") from None
+        if Y.shape[1] != n_targets:
+            raise ValueError(f"y_val has {Y.shape[1]} columns, and y has {n_targets}")
+        return Samples(X, Y, weight, y)
 
     def _split(self, samples: Samples) -> tuple[Samples, Samples]:
         """Hold out a fraction of the samples, the same one in each fit that goes on."""
@@ -257,12 +251,15 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         )
         if len(held) < 2:
             raise ValueError("the validation set is too small: increase validation_fraction, or pass X_val and y_val")
+        if samples.weight is not None:
+            check_not_all_zero(samples.weight[kept], "sample_weight", "row left to train on")
+            check_not_all_zero(samples.weight[held], "sample_weight", "row held out")
         return samples[kept], samples[held]
 
     def _stratifies(self, Y: Array) -> bool:
         return False
 
-    def _run(self, samples: Samples, held_out: Samples | None, incremental: bool) -> None:
+    def _run(self, samples: Samples, held_out: Samples | None, watchers: list[Any], incremental: bool) -> None:
         """Train the network, and set the attributes that tell of it."""
         optimizer = self._held.optimizer
         if isinstance(self.solver, str):
@@ -270,7 +267,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         stopping = None if incremental else self._held.stopping
         if isinstance(stopping, ScoreStopping) and held_out:
             stopping.score = self._scorer(held_out)
-        self.history_ = history = self._train(samples, held_out, stopping, incremental)
+        watchers = [*([stopping] if stopping else []), *watchers, *self.callbacks]
+        self.history_ = history = self._train(samples, held_out, watchers, incremental)
         self.n_iter_ = len(history.loss)
         self.t_ += self.n_iter_ * len(samples.Y)
         self.loss_curve_ += history.loss
@@ -285,7 +283,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         self.best_validation_score_ = scored.best if scored else None
         self.best_loss_ = None if scored else min([*self.loss_curve_, self.loss_])
 
-    def _train(self, samples: Samples, held_out: Samples | None, stopping: object, incremental: bool) -> History:
+    def _train(self, samples: Samples, held_out: Samples | None, watchers: list[Any], incremental: bool) -> History:
         record, optimizer = Record(), self._held.optimizer
         validation: Any = (held_out.X, held_out.Y, held_out.weight) if held_out else None
         try:
@@ -299,7 +297,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
                 shuffle=bool(self.shuffle),
                 sample_weight=samples.weight,
                 validation_data=validation,
-                callbacks=[record, *([stopping] if stopping else []), *self.callbacks],
+                callbacks=[record, *watchers],
                 progress=bool(self.verbose),
                 random_state=self._held.rng,
                 n_threads=settings.threads(self.n_jobs),
@@ -329,7 +327,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
         scorer, weights = check_scoring(self, scoring=self.scoring), {}
         if weight is not None:
             weights["sample_weight"] = weight
-        return lambda state: float(scorer(self, X, y, **weights))
+        judged = copy.copy(self)
+        judged.__dict__.pop("feature_names_in_", None)  # X is an array by now
+        return lambda state: float(scorer(judged, X, y, **weights))
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for checked inputs."""

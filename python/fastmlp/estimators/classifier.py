@@ -18,7 +18,7 @@ from sklearn.utils.validation import column_or_1d
 from ..reference.arrays import Array
 from . import settings
 from .documentation import with_parameters
-from .inputs import check_samples
+from .inputs import check_not_all_zero, check_samples
 from .interchange import Interchangeable
 
 
@@ -239,7 +239,11 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
                 "of weights, such as sklearn.utils.class_weight.compute_class_weight gives"
             )
         of_classes: Array = compute_sample_weight(self.class_weight, y)
-        return of_classes if weight is None else weight * of_classes
+        if not (of_classes >= 0).all():
+            raise ValueError(f"class_weight has a weight that is no number from 0 up: {self.class_weight}")
+        weight = of_classes if weight is None else weight * of_classes
+        check_not_all_zero(weight, "sample_weight times class_weight")
+        return weight
 
     def _loss(self) -> Any:
         return self.loss

@@ -61,9 +61,14 @@ def check_weights(sample_weight: Any, X: Any) -> Array | None:
     if (weight < 0).any():
         row = int((weight < 0).argmax())
         raise ValueError(f"sample_weight[{row}] is {weight[row]}: weights are not negative")
-    if not weight.any():
-        raise ValueError("sample_weight is zero for every row: at least one must be positive")
+    check_not_all_zero(weight, "sample_weight")
     return weight
+
+
+def check_not_all_zero(weight: Array, what: str, rows: str = "row") -> None:
+    """Raise ValueError if no sample counts."""
+    if not weight.any():
+        raise ValueError(f"{what} is zero for every {rows}: at least one must be positive")
 
 
 def _place(X: Any, index: int) -> tuple[int, int]:

@@ -24,7 +24,8 @@ from ..reference.plateau import Plateau
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
-from .base import Held, Perceptron
+from .base import Perceptron
+from .held import Held
 from .stopping import ScoreStopping
 
 Self = TypeVar("Self", bound="Interchangeable")
@@ -155,9 +156,7 @@ class Interchangeable(Perceptron):
         _copy_shared(model, est)
         losses = est.loss_curve_[-est.n_iter_ :] if est.loss_curve_ else [est.loss_]
         est.history_ = History(losses, stop_reason="taken over from scikit-learn")
-        optimizer = _our_optimizer(est, model)
-        rng = settings.generator(est.random_state)
-        est._held = Held(optimizer, rng, est._stopping(optimizer), int(rng.integers(2**31)))
+        est._held = Held.of(est, _our_optimizer(est, model), settings.generator(est.random_state))
         _tell_what_was_best(est, model)
         return est
 

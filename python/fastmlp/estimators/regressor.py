@@ -11,15 +11,18 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..reference import specs
 from ..reference.arrays import Array
-from ..reference.losses import LOSSES, GaussianNll, Loss, Quantile
+from ..reference.losses import LOSSES, GaussianNll, Quantile
 from . import settings
 from .documentation import with_parameters
 from .inputs import check_samples
 from .interchange import Interchangeable
+
+# Those of numbers: the others are of classes.
+KNOWN = {loss.name: loss for loss in LOSSES.values() if loss.link not in ("sigmoid", "softmax")}
 
 
 @with_parameters
@@ -141,14 +144,15 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
         ValueError
             If X has another number of features, a number is not finite, or there are no standard deviations.
         """
-        has_std = self._loss_class() is GaussianNll
+        check_is_fitted(self)
+        has_std = self.network_.activations[-1] == GaussianNll.link
         if return_std and not has_std:
             raise ValueError("return_std=True needs loss='gaussian_nll', which learns variances")
         outputs = self._outputs(X)
         if has_std:
             mean, variance = np.hsplit(outputs, 2)
             return (_flat(mean), _flat(np.sqrt(variance))) if return_std else _flat(mean)
-        if (levels := self._n_levels()) > 1:
+        if (levels := outputs.shape[1] // self.n_outputs_) > 1:
             return _flat(outputs.reshape(len(outputs), levels, -1).swapaxes(1, 2))
         return _flat(outputs)
 
@@ -163,24 +167,15 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
     def _loss(self) -> Any:
         return self.loss
 
-    def _loss_class(self) -> type[Loss] | None:
-        """Return the class of the loss, or None for a function."""
-        return None if callable(self.loss) else type(specs.make(self.loss, LOSSES, "loss"))
-
-    def _n_levels(self) -> int:
-        """Return the number of quantiles, 1 for other losses."""
-        made = None if callable(self.loss) else specs.make(self.loss, LOSSES, "loss")
-        return len(made.levels) if isinstance(made, Quantile) else 1
-
     def _outputs_for(self, n_targets: int) -> tuple[int, str]:
-        chosen = self._loss_class()
-        link = chosen.link if chosen else None
-        activation = settings.our_activation(self.out_activation or link or "linear")
-        return n_targets * (2 if chosen is GaussianNll else self._n_levels()), activation
+        made = None if callable(self.loss) else specs.make(self.loss, KNOWN, "loss")
+        per_target = 2 if isinstance(made, GaussianNll) else len(made.levels) if isinstance(made, Quantile) else 1
+        link = made.link if made else None
+        return n_targets * per_target, settings.our_activation(self.out_activation or link or "linear")
 
     def _score_of(self, Y: Array, Y_hat: Array, weight: Array | None) -> float:
         if Y_hat.shape[1] != Y.shape[1]:
-            if self._loss_class() is not GaussianNll:
+            if self.network_.activations[-1] != GaussianNll.link:
                 raise ValueError("R^2 is not defined for several quantiles: pass scoring='loss', or a scorer")
             Y_hat = Y_hat[:, : Y.shape[1]]
         return float(r2_score(Y, Y_hat, sample_weight=weight))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import math
 import os
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from .. import _core
 from ..lbfgs import LBFGS
@@ -16,6 +19,7 @@ from ..network import Network
 from ..reference import checks, schedules
 from ..reference.activations import activation_of
 from ..reference.arrays import Array
+from ..reference.monitor import check_callbacks
 from ..reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 from ..reference.solvers import LevenbergMarquardt, Solver
 
@@ -49,6 +53,13 @@ SMOOTH = (
 # Steps of second order go on where a gradient is already small: 1e-7 at the default tol.
 LM_TOLERANCE = 1e-3
 
+# Numbers that are there whatever the solver: their range, and whether its low end is left out.
+RANGES: dict[str, tuple[float, float, bool]] = {
+    **dict.fromkeys(("alpha", "power_t", "tol", "l1"), (0, math.inf, False)),
+    **dict.fromkeys(("learning_rate_init", "epsilon"), (0, math.inf, True)),
+    **dict.fromkeys(("momentum", "beta_1", "beta_2"), (0, 1, False)),
+}
+
 # SciPy's own: ten million times the distance from 1 to the next float64.
 LBFGS_TOLERANCE = 1e7 * float(np.finfo(np.float64).eps)
 
@@ -67,34 +78,44 @@ def hidden_sizes(sizes: Any) -> list[int]:
 def hidden_activations(activation: Any, n_hidden: int) -> str | list[str]:
     """Return the activations of the hidden layers as ``Network`` takes them."""
     if isinstance(activation, str):
-        return str(our_activation(activation))
-    names = [our_activation(name) for name in activation]
-    if len(names) != n_hidden:
-        raise ValueError(f"activation names {len(names)} layers, and hidden_layer_sizes has {n_hidden}")
-    return names
+        names = [activation]
+    elif isinstance(activation, Iterable):
+        names = list(activation)
+        if len(names) != n_hidden:
+            raise ValueError(f"activation names {len(names)} layers, and hidden_layer_sizes has {n_hidden}")
+    else:
+        raise TypeError(f"activation must be a name, or one for each hidden layer; not {activation!r}")
+    ours = [our_activation(name) for name in names]
+    for name in ours:
+        activation_of(name)
+    return ours[0] if isinstance(activation, str) else ours
 
 
 def check_settings(est: Any) -> None:
     """Raise ValueError or TypeError if a parameter is outside its range, before anything has happened."""
-    hidden_sizes(est.hidden_layer_sizes)
-    if isinstance(est.activation, str):
-        activation_of(str(our_activation(est.activation)))
+    hidden_activations(est.activation, len(hidden_sizes(est.hidden_layer_sizes)))
     if not isinstance(est.solver, (Optimizer, Solver)):
         checks.find(est.solver, dict.fromkeys(SOLVERS), "solver")
-    checks.number(est.alpha, "alpha", 0, math.inf)
     if not (isinstance(est.batch_size, str) and est.batch_size == "auto"):
         checks.integer(est.batch_size, "batch_size", 1)
     checks.find(est.learning_rate, dict.fromkeys(("constant", "invscaling", "adaptive")), "learning_rate")
-    checks.number(est.power_t, "power_t", 0, math.inf)
-    checks.integer(est.max_iter, "max_iter", 1)
-    checks.integer(est.max_fun, "max_fun", 1)
-    checks.number(est.tol, "tol", 0, math.inf)
-    if est.n_iter_no_change != math.inf:
-        checks.integer(est.n_iter_no_change, "n_iter_no_change", 1)
+    for name, (low, high, open_low) in RANGES.items():
+        checks.number(getattr(est, name), name, low, high, open_low=open_low)
+    for name in ("max_iter", "max_fun"):
+        checks.integer(getattr(est, name), name, 1)
     for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
         checks.flag(getattr(est, name), name)
+    if est.n_iter_no_change != math.inf:
+        checks.integer(est.n_iter_no_change, "n_iter_no_change", 1)
     if est.early_stopping:
         checks.number(est.validation_fraction, "validation_fraction", 0, 1, open_low=True)
+    if not isinstance(est.verbose, (bool, np.bool_)):
+        checks.integer(est.verbose, "verbose", 0)
+    if est.max_time is not None:
+        checks.number(est.max_time, "max_time", 0, math.inf, open_low=True)
+    if est.callbacks != ():
+        check_callbacks(est.callbacks)
+    threads(est.n_jobs)
 
 
 def partial_fit_is_there(est: Any) -> bool:
@@ -133,6 +154,9 @@ def make_optimizer(est: Any, solver: Any, n_samples: float) -> Optimizer | Solve
     rule, own = RULES[solver]
     numbers = {ours: getattr(est, theirs) for ours, theirs in own.items()}
     numbers |= {name: getattr(est, name) for name in PENALTIES}
+    if isinstance(est.schedule, schedules.Schedule):  # which may remember losses, and each fit begins afresh
+        numbers["schedule"] = copy.deepcopy(est.schedule)
+        numbers["schedule"].reset()
     if est.weight_decay is not None:
         numbers["weight_decay"] = est.weight_decay
     if solver == "sgd":
@@ -192,17 +216,19 @@ def threads(n_jobs: int | None) -> int | None:
         return None if n == -1 else max(1, _core.n_threads() + 1 + n)
     from joblib.parallel import get_active_backend
 
-    if getattr(get_active_backend()[0], "nesting_level", 0):
-        return 1
-    share = os.environ.get("OMP_NUM_THREADS", "")
-    return int(share) if share.isdecimal() and int(share) > 0 else None
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    share = int(given) if given.isdecimal() and int(given) > 0 else None
+    if not getattr(get_active_backend()[0], "nesting_level", 0):
+        return share
+    is_a_process = threading.current_thread() is threading.main_thread()
+    return share if share and is_a_process else 1
 
 
 def generator(random_state: Any) -> np.random.Generator:
     """Return the generator that random_state stands for; one that is passed goes on where it was."""
     if isinstance(random_state, (np.random.Generator, int, np.integer)):
         return checks.generator(random_state)
-    from sklearn.utils import check_random_state
-
+    if not (random_state is None or isinstance(random_state, np.random.RandomState) or random_state is np.random):
+        raise TypeError(f"random_state must be None, an integer, a RandomState or a Generator, not {random_state!r}")
     seeds = check_random_state(random_state).randint(2**31 - 1, size=4)
     return np.random.default_rng(seeds.tolist())

@@ -45,6 +45,10 @@ class LossStopping:
         self.plateau = Plateau(tol, n_iter_no_change)
         self.adaptive = adaptive
 
+    def go_on_from(self, other: LossStopping) -> None:
+        """Take over what another one has counted."""
+        self.plateau.best, self.plateau.waited = other.plateau.best, other.plateau.waited
+
     def on_plateau(self, state: State) -> str | None:
         """Go on with a smaller learning rate, or give the reason to end the run."""
         optimizer: Any = state.optimizer
@@ -70,6 +74,12 @@ class ScoreStopping:
     def best(self) -> float:
         """The best score."""
         return -self.by_score.plateau.best
+
+    def go_on_from(self, other: ScoreStopping) -> None:
+        """Take over what another one has counted, and the parameters that it keeps."""
+        self.by_score.go_on_from(other.by_score)
+        self.scores = list(other.scores)
+        self._best_parameters, self._last_parameters = other._best_parameters, other._last_parameters
 
     def take_over(self, scores: Sequence[float], best: float, best_parameters: Array) -> None:
         """Go on from scores that another has seen, and from the parameters of the best one."""
