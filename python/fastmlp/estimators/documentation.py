@@ -47,7 +47,8 @@ verbose : bool, default False
     Whether to show progress on stderr.
 warm_start : bool, default False
     Whether ``fit`` goes on where the last one ended: network, optimizer, random numbers and count of epochs without
-    improvement. Two fits of 10 epochs give the bits of one of 20; only "lbfgs" starts its memory anew.
+    improvement. Two fits of 10 epochs give the bits of one of 20; only "lbfgs" starts its memory anew. Parameters
+    that were set in between are heeded.
 momentum : float, default 0.9
     Momentum of solver "sgd".
 nesterovs_momentum : bool, default True

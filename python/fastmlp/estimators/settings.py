@@ -204,8 +204,8 @@ def batch_size(est: Any, optimizer: Optimizer | Solver, n_samples: int) -> int:
 def threads(n_jobs: int | None) -> int | None:
     """Return the most threads to use: n_jobs, or what a pool of workers leaves to each, or None for all.
 
-    In a worker of joblib's processes OMP_NUM_THREADS tells the share of the processors that is left to it; in one of
-    its threads that share is one.
+    In one of joblib's processes OMP_NUM_THREADS tells the share of the processors that is left to it; in one of its
+    threads that share is one.
     """
     if n_jobs is not None:
         n = checks.integer(n_jobs, "n_jobs", -(2**31))
