@@ -16,6 +16,7 @@ from sklearn.utils.validation import column_or_1d
 from ..reference import specs
 from ..reference.arrays import Array
 from ..reference.losses import LOSSES, GaussianNll, Loss, Quantile
+from ..reference.onnx_graph import Graph
 from . import settings
 from .base import Perceptron
 from .documentation import with_parameters
@@ -151,6 +152,19 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # which h
         if (levels := self._n_levels()) > 1:
             return _flat(outputs.reshape(len(outputs), levels, -1).swapaxes(1, 2))
         return _flat(outputs)
+
+    def _add_predictions(self, graph: Graph, outputs: str) -> None:
+        n, levels = self.n_outputs_, self._n_levels()
+        shape, predictions = [n], {"variable": outputs}
+        if self._loss_class() is GaussianNll:
+            mean, variance = graph.halves(outputs)
+            predictions = {"variable": mean, "std": graph.add("Sqrt", variance)}
+        elif levels > 1:
+            by_level = graph.add("Reshape", outputs, np.array([0, levels, n], np.int64))
+            shape, predictions = [n, levels], {"variable": graph.add("Transpose", by_level, perm=[0, 2, 1])}
+        for name, tensor in predictions.items():
+            single = n == 1
+            graph.output(graph.flat(tensor) if single else tensor, name, self.network_.dtype, *shape[single:])
 
     def _check_samples(self, X: Any, y: Any, *, reset: bool, incremental: bool = False) -> tuple[Any, Any]:
         X, y = check_samples(self, X, y, numeric=True, reset=reset)
