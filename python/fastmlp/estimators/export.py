@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sklearn
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # How classes are kept, by the kind of their dtype: ONNX has these types.
 LABELS: dict[str, Any] = {"i": np.int64, "u": np.int64, "b": np.bool_, "f": np.float64, "U": object, "O": object}
+
+# Since scikit-learn 1.8 a scaler's means and deviations are rounded to the dtype of what it transforms.
+ROUNDED = [int(n) for n in sklearn.__version__.split(".")[:2]] >= [1, 8]
 
 
 class Exportable:
@@ -102,7 +106,8 @@ def model_of_pipeline(pipeline: Any) -> ModelProto:
     *before, (name, est) = pipeline.steps
     if not isinstance(est, Exportable):
         raise TypeError(
-            f"step {name!r}, the last one, is {est!r}: to_onnx takes pipelines that end in a fastmlp estimator"
+            f"step {name!r}, the last one, is a {type(est).__name__}: to_onnx takes pipelines that end in an estimator "
+            "of fastmlp"
         )
     scalers = [(name, step) for name, step in before if step is not None and step != "passthrough"]
     for name, step in scalers:
@@ -123,14 +128,16 @@ def labels_for_onnx(classes: Array) -> Array:
 
 
 def _standardised(graph: Graph, X: str, scaler: StandardScaler) -> str:
-    if scaler.with_mean:
-        X = graph.add("Sub", X, scaler.mean_)
-    return graph.add("Div", X, scaler.scale_) if scaler.with_std else X
+    dtype = graph.dtype if ROUNDED else np.float64
+    for op, numbers in (("Sub", scaler.mean_ if scaler.with_mean else None), ("Div", scaler.scale_)):
+        if numbers is not None:
+            X = graph.add(op, X, np.float64(numbers.astype(dtype)))
+    return X
 
 
 def _between(graph: Graph, X: str, scaler: MinMaxScaler) -> str:
-    X = graph.add("Add", graph.add("Mul", X, scaler.scale_), scaler.min_)
-    return graph.add("Clip", X, *np.asarray(scaler.feature_range, np.float64)) if scaler.clip else X
+    X = graph.add("Add", graph.add("Mul", X, np.float64(scaler.scale_)), np.float64(scaler.min_))
+    return graph.add("Clip", X, *map(np.float64, scaler.feature_range)) if scaler.clip else X
 
 
 SCALERS = {StandardScaler: _standardised, MinMaxScaler: _between}
