@@ -34,7 +34,7 @@ def test_examples_of_docstrings(name: str) -> None:
 def test_every_public_thing_has_an_example() -> None:
     methods = [
         getattr(fastmlp.Network, n)
-        for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train")
+        for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train", "to_onnx")
     ]
     for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
         assert ">>>" in (thing.__doc__ or ""), thing
@@ -76,7 +76,7 @@ def test_the_page_on_training_names_everything() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/estimators.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/estimators.md", "docs/exporting.md"])
 def test_the_python_of_pages_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = python_blocks((ROOT / page).read_text(encoding="utf-8"))
     assert blocks

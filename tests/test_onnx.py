@@ -157,8 +157,8 @@ def test_weights_and_layers_have_the_names_of_the_mathematics() -> None:
 
 
 def test_a_relu_network_has_one_node_per_operation() -> None:
-    model = fastmlp.Network([3, 4, 4, 2], "relu").to_onnx()
-    assert [node.op_type for node in model.graph.node] == ["Gemm", "Relu", "Gemm", "Relu", "Gemm"]
+    model = fastmlp.Network([3, 4, 2], "relu").to_onnx()
+    assert [node.op_type for node in model.graph.node] == ["MatMul", "Add", "Relu", "MatMul", "Add"]
 
 
 def test_the_reference_exports_the_same() -> None:

@@ -58,7 +58,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
     >>> import fastmlp
     >>> net = fastmlp.Network([4, 8, 3], "relu", "softmax", random_state=0)
     >>> [node.op_type for node in fastmlp.to_onnx(net).graph.node]
-    ['Gemm', 'Relu', 'Gemm', 'Softmax']
+    ['MatMul', 'Add', 'Relu', 'MatMul', 'Add', 'Softmax']
     """
     if isinstance(model, (str, os.PathLike)):
         return written(_model_of_file(model), path)

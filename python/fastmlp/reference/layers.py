@@ -272,7 +272,7 @@ class Layers(ABC):
         >>> import fastmlp
         >>> model = fastmlp.Network([2, 3, 1]).to_onnx()
         >>> [node.op_type for node in model.graph.node]
-        ['Gemm', 'Tanh', 'Gemm']
+        ['MatMul', 'Add', 'Tanh', 'MatMul', 'Add']
         """
         return onnx_network.written(onnx_network.network_model(self), path)
 

@@ -51,9 +51,9 @@ class Graph:
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
 
-    def add(self, op: str, *operands: str | float | Array, name: str | None = None, **attributes: Any) -> str:
+    def add(self, op: str, *operands: str | float | Array, **attributes: Any) -> str:
         """Add a node, and return the name of its result."""
-        return self._add(op, [name or self._next(op)], operands, attributes)[0]
+        return self._add(op, [self._next(op)], operands, attributes)[0]
 
     def halves(self, tensor: str) -> tuple[str, str]:
         """Return the first and the second half of the columns."""

@@ -28,10 +28,11 @@ def add_network(graph: Graph, network: Layers, X: str) -> str:
         )
     A = X
     for l, (W, spec) in enumerate(zip(network.weights, network.activations, strict=True), 1):
-        operands = [A, graph.constant(W, f"W{l}")]
+        Z = graph.add("MatMul", A, graph.constant(W, f"W{l}"))
         if network.bias:
-            operands.append(graph.constant(network.biases[l - 1], f"b{l}"))
-        Z = graph.add("Gemm", *operands, name=f"Z{l}")
+            # A Gemm would be both in one, but before 1.18 ONNX Runtime could not run those of float64.
+            Z = graph.add("Add", Z, graph.constant(network.biases[l - 1], f"b{l}"))
+        Z = graph.rename(Z, f"Z{l}")
         A = graph.rename(add_activation(graph, Z, output_activation_of(spec)), f"A{l}")
     return A
 
