@@ -225,6 +225,15 @@ def test_files_of_networks(tmp_path: Path) -> None:
         fastmlp.to_onnx(tmp_path / "other")
 
 
+def test_a_model_file_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    fastmlp.Network([2, 3, 1]).save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="is the model file itself"):
+        fastmlp.to_onnx(path, str(path))
+    assert path.read_bytes() == before
+
+
 def test_a_table_that_does_not_fit_its_network(tmp_path: Path) -> None:
     files.save(fastmlp.Network([2, 1]), tmp_path / "odd", {"features": ["a"], "classes": [], "target": "y"})
     with pytest.raises(ValueError, match="odd: the names of its columns do not fit"):

@@ -47,7 +47,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
     TypeError
         If it is none of these; of a pipeline, the message names the step.
     ValueError
-        If a parameter is NaN or infinite, or the parameters take more than 2 GiB; of a file, if it is no model.
+        If a parameter is NaN or infinite, or the parameters take more than 2 GiB; of a file, if it is no model,
+        or the one to write to.
     NotFittedError
         If an estimator or a step of a pipeline is not fitted.
     OSError
@@ -61,6 +62,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
     ['MatMul', 'Add', 'Relu', 'MatMul', 'Add', 'Softmax']
     """
     if isinstance(model, (str, os.PathLike)):
+        if path is not None and os.path.realpath(model) == os.path.realpath(path):
+            raise ValueError(f"{os.fsdecode(path)} is the model file itself: write to another one")
         return written(_model_of_file(model), path)
     if hasattr(model, "to_onnx"):
         made: ModelProto = model.to_onnx(path)
@@ -70,7 +73,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
 
         return written(model_of_pipeline(model), path)
     raise TypeError(
-        f"to_onnx takes a network, an estimator of fastmlp, a pipeline that ends in one, or the path of a model file; "
+        "to_onnx takes a network, an estimator of fastmlp, a pipeline that ends in one, or the path of a model file; "
         f"not a {type(model).__name__}"
     )
 

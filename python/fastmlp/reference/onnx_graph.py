@@ -6,7 +6,6 @@ is needed here; older ones have Softmax, Split and Squeeze in forms that were gi
 
 from __future__ import annotations
 
-import importlib.metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -93,12 +92,14 @@ class Graph:
 
     def model(self, **metadata: str) -> ModelProto:
         """Return the model, with texts to keep in it."""
+        from importlib.metadata import version  # slow to import
+
         helper = self._onnx.helper
         graph = helper.make_graph(self._nodes, "network", self._inputs, self._outputs, self._constants)
         model: ModelProto = helper.make_model(
             graph,
             producer_name="fastmlp",
-            producer_version=importlib.metadata.version("fastmlp"),
+            producer_version=version("fastmlp"),
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
         )
