@@ -14,6 +14,7 @@ from .callbacks import CSVLog, EarlyStopping, LogToLogger
 from .files import load, save
 from .lbfgs import LBFGS
 from .network import Network
+from .onnx_export import to_onnx
 from .reference import schedules
 from .reference.checkpoints import Checkpoint
 from .reference.divergence import DivergenceWarning
@@ -55,6 +56,7 @@ __all__ = [
     "reference",
     "save",
     "schedules",
+    "to_onnx",
 ]
 
 # They need scikit-learn, which is imported where they are used.

@@ -26,6 +26,7 @@ from ..reference.optimizers import Optimizer
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
+from .export import Exportable
 from .held import Held
 from .inputs import check_inputs, check_not_all_zero, check_weights
 from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
@@ -48,7 +49,7 @@ class Samples:
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # which has no types
+class Perceptron(Exportable, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # which has no types
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY

@@ -6,18 +6,21 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from . import checks, files
+from . import checks, files, onnx_network
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
 from .results import Gradients
 from .sparse import Inputs, InputsLike
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 # Rows whose derivatives by the inputs are computed together.
 ROWS_AT_A_TIME = 1024
@@ -236,6 +239,43 @@ class Layers(ABC):
         (2, 3, 1)
         """
         files.save(self, path)
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> ModelProto:
+        """Return the network as an ONNX model, and write it to a file if there is a path for it.
+
+        The model has one input, X of shape (n_rows, n_in), and one output, Y_hat of shape (n_rows, n_out), both in the
+        network's dtype. It needs onnx: ``pip install 'fastmlp[onnx]'``.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            Where. A file that is there is replaced as a whole, or stays what it was.
+
+        Returns
+        -------
+        onnx.ModelProto
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed.
+        ValueError
+            If a parameter is NaN or infinite, or the parameters take more than 2 GiB.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        fastmlp.to_onnx : exports estimators, pipelines and model files too.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> model = fastmlp.Network([2, 3, 1]).to_onnx()
+        >>> [node.op_type for node in model.graph.node]
+        ['MatMul', 'Add', 'Tanh', 'MatMul', 'Add']
+        """
+        return onnx_network.written(onnx_network.network_model(self), path)
 
     def input_gradients(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every input: how each row's outputs would change.
