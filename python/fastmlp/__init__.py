@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
+from .c_export import to_c
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
 from .files import load
 from .lbfgs import LBFGS
@@ -54,6 +55,7 @@ __all__ = [
     "load",
     "reference",
     "schedules",
+    "to_c",
 ]
 
 # They need scikit-learn, which is imported where they are used.

@@ -25,6 +25,7 @@ from ..reference.optimizers import Optimizer
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
+from .c_export import CExport
 from .inputs import check_inputs, check_weights
 from .stopping import LossStopping, Record, ScoreStopping
 
@@ -55,7 +56,7 @@ class Held:
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron(BaseEstimator):  # type: ignore[misc]  # which has no types
+class Perceptron(CExport, BaseEstimator):  # type: ignore[misc]  # which has no types
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY

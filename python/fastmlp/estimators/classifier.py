@@ -241,6 +241,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # which
         of_classes: Array = compute_sample_weight(self.class_weight, y)
         return of_classes if weight is None else weight * of_classes
 
+    def _c_arguments(self) -> dict[str, Any]:
+        arguments = super()._c_arguments()
+        exclusive = not self._label_binarizer.y_type_.startswith("multilabel")
+        return {**arguments, "labels": self.classes_ if exclusive else None}
+
     def _loss(self) -> Any:
         return self.loss
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from . import checks, files
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
+from .c_export import CReport, export
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
 from .results import Gradients
@@ -235,6 +236,44 @@ class Layers(ABC):
         (2, 3, 1)
         """
         files.save(self, path)
+
+    def to_c(
+        self,
+        path: str | os.PathLike[str],
+        name: str = "model",
+        kind: str = "float32",
+        calibration: npt.ArrayLike | None = None,
+        input_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        input_names: Sequence[str] | None = None,
+        labels: npt.ArrayLike | None = None,
+    ) -> CReport:
+        """Write the network as a C header that predicts; see :func:`fastmlp.to_c` for its parameters.
+
+        Parameters
+        ----------
+        path, name, kind, calibration, input_scaling, output_scaling, input_names, labels
+            As of :func:`fastmlp.to_c`.
+
+        Returns
+        -------
+        CReport
+            What the C code gives beside the network, measured, and the memory that it takes.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            As :func:`fastmlp.to_c`.
+
+        Examples
+        --------
+        >>> import fastmlp, os, tempfile
+        >>> net = fastmlp.Network([2, 16, 1], random_state=0)
+        >>> report = net.to_c(os.path.join(tempfile.mkdtemp(), "model.h"))
+        >>> report.max_error < 1e-6, report.stack_bytes
+        (True, 68)
+        """
+        return export(self, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels)
 
     def input_gradients(self, X: npt.ArrayLike) -> Array:
         """Return the derivatives of every output with respect to every input: how each row's outputs would change.
