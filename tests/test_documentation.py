@@ -36,7 +36,7 @@ def test_every_public_thing_has_an_example() -> None:
         getattr(fastmlp.Network, n)
         for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train")
     ]
-    for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
+    for thing in [*PUBLIC, *methods, fastmlp.Network.save, fastmlp.Network.to_c]:
         assert ">>>" in (thing.__doc__ or ""), thing
 
 
@@ -76,7 +76,7 @@ def test_the_page_on_training_names_everything() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/estimators.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/estimators.md", "docs/embedded.md"])
 def test_the_python_of_pages_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = python_blocks((ROOT / page).read_text(encoding="utf-8"))
     assert blocks

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .network import Network
 from .reference import files
-from .reference.c_export import CReport, export
 from .reference.layers import Layers
+
+if TYPE_CHECKING:
+    from .reference.c_export import CReport
 
 # Steps of a pipeline that can stand before an estimator: of scikit-learn, by the names of their classes.
 SCALERS = ("StandardScaler", "MinMaxScaler")
@@ -87,6 +89,8 @@ def to_c(
     >>> report.agreement > 0.98, report.data_bytes, report.stack_bytes
     (True, 2536, 32)
     """
+    from .reference.c_export import export  # most programs do without
+
     network, found = _taken_apart(model)
     given: dict[str, Any] = {
         "input_scaling": input_scaling,
@@ -113,8 +117,8 @@ def _taken_apart(model: Any) -> tuple[Layers, dict[str, Any]]:
         arguments: dict[str, Any] = model._c_arguments()
         return model._fitted(), arguments
     raise TypeError(
-        "to_c takes a Network, an MLPClassifier or MLPRegressor of fastmlp, a Pipeline that ends in one, or the path of "
-        f"a model file; not a {type(model).__name__}"
+        "to_c takes a Network, an MLPClassifier or MLPRegressor of fastmlp, a Pipeline that ends in one, or the path "
+        f"of a model file; not a {type(model).__name__}"
     )
 
 
@@ -122,13 +126,16 @@ def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
     network, table = files.load(path, Network)
     if table is None:
         return network, {}
-    inputs, outputs = table["inputs"], table["outputs"]
-    return network, {
-        "input_scaling": (inputs["mean"], inputs["scale"]),
-        "output_scaling": (outputs["mean"], outputs["scale"]),
-        "input_names": table["features"],
-        "labels": table["classes"] or None,
-    }
+    try:
+        inputs, outputs = table["inputs"], table["outputs"]
+        return network, {
+            "input_scaling": (inputs["mean"], inputs["scale"]),
+            "output_scaling": (outputs["mean"], outputs["scale"]),
+            "input_names": table["features"],
+            "labels": table["classes"] or None,
+        }
+    except (KeyError, TypeError):
+        raise ValueError(f"{os.fsdecode(path)}: what is beside its network was not written by fastmlp train") from None
 
 
 def _pipeline(model: Any) -> tuple[Layers, dict[str, Any]]:

@@ -6,7 +6,7 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,12 @@ import numpy.typing as npt
 from . import checks, files
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
-from .c_export import CReport, export
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
 from .results import Gradients
+
+if TYPE_CHECKING:
+    from .c_export import CReport
 
 # Rows whose derivatives by the inputs are computed together.
 ROWS_AT_A_TIME = 1024
@@ -273,6 +275,8 @@ class Layers(ABC):
         >>> report.max_error < 1e-6, report.stack_bytes
         (True, 68)
         """
+        from .c_export import export  # most programs do without
+
         return export(self, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels)
 
     def input_gradients(self, X: npt.ArrayLike) -> Array:

@@ -24,6 +24,9 @@ SUM_BITS = {8: 32, 16: 63}
 # Output activations that fixed point leaves out: it gives the net inputs of the last layer.
 LEFT_OUT = ("softmax", "mean_variance", "exp")
 
+# Smaller numbers than 2**-60 are zero.
+MOST_FRACTION_BITS = 60
+
 # Bits of the factor of a leaky relu, and the most of them behind the point.
 SLOPE_BITS, MOST_SLOPE_BITS = 15, 24
 
@@ -99,7 +102,7 @@ def fraction_bits(values: Array, bits: int) -> int:
     largest = float(np.abs(values).max())
     if largest == 0:
         return bits - 1
-    finer = bits - 1 - math.ceil(math.log2(largest))
+    finer = min(bits - 1 - math.ceil(math.log2(largest)), MOST_FRACTION_BITS)
     return min(
         (finer, finer - 1), key=lambda n: float(np.square(np.ldexp(quantised(values, n, bits), -n) - values).sum())
     )
@@ -160,13 +163,16 @@ def _layer(
         W_fixed = quantised(W, n, bits).astype(np.int64)
         b_fixed = None if b is None else _fixed_bias(b, in_bits + n)
         bound = _bound(W_fixed, b_fixed, bits)
-        scales = _scales(where, activation, in_bits + n, min(out_bits, in_bits + n))
-        table = None
-        if activation.name not in INTEGER_FORMS:
-            table = make_table(activation, bits, scales.out_bits, scales.sum_bits, math.ldexp(bound, -scales.sum_bits))
+        sum_bits, table = in_bits + n, None
+        if activation.name in INTEGER_FORMS:
+            scales = _scales(where, activation, sum_bits, min(out_bits, sum_bits))
+        else:
+            scales = Scales(sum_bits, out_bits)
+            table = make_table(activation, bits, out_bits, sum_bits, math.ldexp(bound, -sum_bits))
         shift = scales.sum_bits - table.z_bits if table else scales.shift
         if shift < SUM_BITS[bits] and bound + rounding(shift) < 2 ** (SUM_BITS[bits] - 1):
-            _check_int64(where, activation, scales, bound)
+            if not table:
+                _check_int64(where, activation, scales, bound)
             return FixedLayer(W_fixed, b_fixed, activation, n, scales, table)
     # Beyond that, half of the weights' bits would be lost.
     raise ValueError(

@@ -82,7 +82,8 @@ class Scales:
     Attributes
     ----------
     sum_bits, out_bits : int
-        A sum stands for its value times 2**-sum_bits, an output for its times 2**-out_bits; out_bits <= sum_bits.
+        A sum stands for its value times 2**-sum_bits, an output for its times 2**-out_bits; of
+        integer forms, out_bits <= sum_bits.
     slope, slope_bits : int
         What a negative sum is multiplied by: slope * 2**-slope_bits.
     """

@@ -47,9 +47,10 @@ def export(
     """Write a network as a C header; see :meth:`fastmlp.Network.to_c`."""
     model = Model.checked(network, name, kind, input_scaling, output_scaling, input_names, labels)
     X, source = _calibration(model, calibration)
-    program: Program = FixedProgram(model, X) if KINDS[model.kind] else FloatProgram(model)
-    x, y = program.measure(X)
-    report = _report(model, program, X, y)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found, and named
+        program: Program = FixedProgram(model, X) if KINDS[model.kind] else FloatProgram(model)
+        x, y = program.measure(X)
+        report = _report(model, program, X, y)
     rows = np.unique(np.linspace(0, len(X) - 1, TEST_VECTORS).round().astype(int))
     code = [
         _macros(model, program, len(rows)),
@@ -152,7 +153,8 @@ def _macros(model: Model, program: Program, n_tests: int) -> str:
     }
     lines = "".join(f"#define UPPER_{name} {value}\n" for name, value in macros.items())
     shifts = ARITHMETIC_SHIFTS if KINDS[model.kind] else ""
-    return f"#ifndef UPPER_H\n#define UPPER_H\n\n#include <math.h>\n#include <stdint.h>\n{shifts}\n{lines}"
+    guard = "#ifndef UPPER_FASTMLP_H\n#define UPPER_FASTMLP_H\n"
+    return f"{guard}\n#include <math.h>\n#include <stdint.h>\n{shifts}\n{lines}"
 
 
 def _class(model: Model, program: Program) -> str:

@@ -14,6 +14,7 @@ from .. import checks
 from ..activations import output_activation_of
 from ..arrays import Array
 from . import text
+from .fixed import left_out
 
 if TYPE_CHECKING:
     from ..layers import Layers
@@ -106,7 +107,7 @@ class Model:
     @property
     def gives_net_inputs(self) -> bool:
         """Whether fixed point leaves out the activation of the outputs."""
-        return self.activation.name in ("softmax", "mean_variance", "exp")
+        return left_out(self.network)
 
     @property
     def input_factors(self) -> Scaling:

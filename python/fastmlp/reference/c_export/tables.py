@@ -86,7 +86,7 @@ def make_table(activation: Activation, bits: int, out_bits: int, sum_bits: int, 
 def _range(activation: Activation, bits: int, out_bits: int, z_bound: float) -> int:
     """Return the smallest m so that beyond -2**m and 2**m the output changes by less than half a unit, or no net input
     is there."""
-    m = -8
+    m = -30
     while 2.0**m < z_bound and not all(
         _levels_off(activation, end, bits, out_bits, z_bound) for end in (-(2.0**m), 2.0**m)
     ):
