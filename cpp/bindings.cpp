@@ -62,7 +62,7 @@ void export_plain_methods(const py::class_<N>& network) {
 template <class T>
 void export_network(py::module_& m, const char* name, const char* levenberg_marquardt) {
   using N = PyNetwork<T>;
-  const auto X = py::arg("X").noconvert();
+  const auto X = py::arg("X");
   const auto Y = py::arg("Y").noconvert();
   const auto weight = py::arg("weight").noconvert();
   py::class_<N> network(m, name, py::is_final());
@@ -81,7 +81,7 @@ void export_network(py::module_& m, const char* name, const char* levenberg_marq
       .def("gradient", &N::gradient, X, Y, weight, py::arg("loss"), py::arg("gradient").noconvert(),
            py::arg("n_threads"))
       .def("trace", &N::trace, X, Y, py::arg("loss"), py::arg("of_mean") = true)
-      .def("train", &N::train, X, Y, weight, py::arg("X_validation").noconvert(), py::arg("Y_validation").noconvert(),
+      .def("train", &N::train, X, Y, weight, py::arg("X_validation"), py::arg("Y_validation").noconvert(),
            py::arg("weight_validation").noconvert(), py::arg("epochs"), py::arg("batch_size"), py::arg("random"),
            py::arg("shuffles"), py::arg("dropout"), py::arg("loss"), py::arg("rule"), py::arg("factors").noconvert(),
            py::arg("steps"), py::arg("n_threads"), py::arg("report_every_epoch"), py::arg("progress"),

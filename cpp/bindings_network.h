@@ -4,7 +4,7 @@
 #include <chrono>
 #include <limits>
 
-#include "bindings_support.h"
+#include "bindings_inputs.h"
 
 namespace fastmlp {
 namespace {
@@ -34,26 +34,17 @@ class PyNetwork {
   const Network& layers() const { return net_; }
   T* parameters() const { return data_; }
 
-  py::array_t<T> predict(const Array<T>& X, int n_threads) const {
-    require(X.ndim() == 2, "X must be a matrix");
-    const int64_t n = X.shape(0);
-    const T* x = matrix(X, n, net_.n_in(), "X does not fit the network");
-    py::array_t<T> Y_hat({n, net_.n_out()});
-    T* y = Y_hat.mutable_data();
-    Interrupts interrupts;
-    {
-      py::gil_scoped_release release;
-      fastmlp::predict(net_, data_, x, n, y, n_threads, interrupts.pause());
-    }
-    interrupts.raise();
-    return Y_hat;
+  py::array_t<T> predict(const py::object& X, int n_threads) const {
+    const PyInputs<T> x(X, net_.n_in());
+    return outputs(x.rows(), x.n(), n_threads);
   }
 
   // The outputs, or None if X is not an array of finite numbers that can be read where it is.
   py::object predict_if_plain(PyObject* X) const {
     const int64_t n = plain_rows(X, net_.n_in());
     if (n < 0 || !all_finite(data_of(X), n * net_.n_in())) return py::none();
-    return predict(py::reinterpret_borrow<Array<T>>(X), 0);
+    const auto kept = py::reinterpret_borrow<py::object>(X);
+    return outputs(data_of(X), n, 0);
   }
 
   // Whether X and Y are such arrays, with a row of both for each sample.
@@ -62,9 +53,10 @@ class PyNetwork {
     return take_plain(X.ptr(), Y.ptr(), samples) && all_finite(samples);
   }
 
-  double loss(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const PyLoss& loss,
+  double loss(const py::object& X, const Array<T>& Y, const OptionalArray& weight, const PyLoss& loss,
               int n_threads) const {
-    const Samples<T> s = samples(X, Y, weight, loss.spec);
+    const PyInputs<T> x(X, net_.n_in());
+    const Samples<T> s = samples(x, Y, weight, loss.spec);
     Interrupts interrupts;
     double J = 0;
     {
@@ -75,9 +67,10 @@ class PyNetwork {
     return J;
   }
 
-  double gradient(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const PyLoss& loss,
+  double gradient(const py::object& X, const Array<T>& Y, const OptionalArray& weight, const PyLoss& loss,
                   Array<T>& gradient, int n_threads) const {
-    const Samples<T> s = samples(X, Y, weight, loss.spec);
+    const PyInputs<T> x(X, net_.n_in());
+    const Samples<T> s = samples(x, Y, weight, loss.spec);
     T* g = flat(gradient, net_.n_parameters(), "gradient does not fit the network");
     Interrupts interrupts;
     double J = 0;
@@ -90,12 +83,9 @@ class PyNetwork {
   }
 
   // (J, Z, A, delta) of layers 1..L; delta is that of the mean loss, or of each row's by itself.
-  py::tuple trace(const Array<T>& X, const OptionalArray& Y, const PyLoss& loss, bool of_mean) const {
-    Samples<T> s{X.data(), nullptr, nullptr, X.shape(0), 0};
-    if (Y)
-      s = samples(X, *Y, std::nullopt, loss.spec);
-    else
-      matrix(X, s.n, net_.n_in(), "X does not fit the network");
+  py::tuple trace(const py::object& X, const OptionalArray& Y, const PyLoss& loss, bool of_mean) const {
+    const PyInputs<T> x(X, net_.n_in());
+    const Samples<T> s = Y ? samples(x, *Y, std::nullopt, loss.spec) : Samples<T>{x.rows(), nullptr, nullptr, x.n(), 0};
     py::list lists[3];
     std::vector<T*> pointers[3];
     for (const Layer& layer : net_.layers)
@@ -125,16 +115,20 @@ class PyNetwork {
   bool claim() { return !std::exchange(training_, true); }
   void release() { training_ = false; }
 
-  void train(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const OptionalArray& X_validation,
-             const OptionalArray& Y_validation, const OptionalArray& weight_validation, int64_t epochs,
-             int64_t batch_size, const std::optional<py::capsule>& random, bool shuffles,
-             const std::optional<std::vector<double>>& dropout, const PyLoss& loss, const PyRule& rule,
-             const std::optional<Array<double>>& factors, int64_t steps, int n_threads, bool report_every_epoch,
-             PyProgress& progress, const std::optional<py::function>& report) {
+  void train(const py::object& X, const Array<T>& Y, const OptionalArray& weight,
+             const std::optional<py::object>& X_validation, const OptionalArray& Y_validation,
+             const OptionalArray& weight_validation, int64_t epochs, int64_t batch_size,
+             const std::optional<py::capsule>& random, bool shuffles, const std::optional<std::vector<double>>& dropout,
+             const PyLoss& loss, const PyRule& rule, const std::optional<Array<double>>& factors, int64_t steps,
+             int n_threads, bool report_every_epoch, PyProgress& progress, const std::optional<py::function>& report) {
     Task<T> task{};
-    task.samples = samples(X, Y, weight, loss.spec);
-    if (X_validation && Y_validation)
-      task.validation = samples(*X_validation, *Y_validation, weight_validation, loss.spec);
+    const PyInputs<T> x(X, net_.n_in());
+    task.samples = samples(x, Y, weight, loss.spec);
+    std::optional<PyInputs<T>> x_validation;
+    if (X_validation && Y_validation) {
+      x_validation.emplace(*X_validation, net_.n_in());
+      task.validation = samples(*x_validation, *Y_validation, weight_validation, loss.spec);
+    }
     task.epochs = epochs;
     task.batch_size = batch_size;
     require(task.samples.n > 0 && batch_size > 0, "a batch needs rows");
@@ -219,6 +213,18 @@ class PyNetwork {
   }
 
  private:
+  py::array_t<T> outputs(const Inputs<T>& X, int64_t n, int n_threads) const {
+    py::array_t<T> Y_hat({n, net_.n_out()});
+    T* y = Y_hat.mutable_data();
+    Interrupts interrupts;
+    {
+      py::gil_scoped_release release;
+      fastmlp::predict(net_, data_, X, n, y, n_threads, interrupts.pause());
+    }
+    interrupts.raise();
+    return Y_hat;
+  }
+
   // A run of less than half a millisecond does not drop the GIL, which takes longer than others would gain.
   bool is_short(const Task<T>& task) const {
     constexpr double shortest = 5e5, of_a_step = 1000;  // multiply-adds
@@ -297,7 +303,7 @@ class PyNetwork {
   }
 
   bool all_finite(const Samples<T>& s) const {
-    return all_finite(s.X, s.n * net_.n_in()) && all_finite(s.Y, s.n * net_.n_out());
+    return all_finite(s.X.dense, s.n * net_.n_in()) && all_finite(s.Y, s.n * net_.n_out());
   }
 
   bool take_plain(const Arguments& a, Task<T>& task, Kept& kept) const {
@@ -369,11 +375,9 @@ class PyNetwork {
     return true;
   }
 
-  Samples<T> samples(const Array<T>& X, const Array<T>& Y, const OptionalArray& weight, const LossOf& loss) const {
-    require(X.ndim() == 2, "X must be a matrix");
-    const int64_t n = X.shape(0), columns = n_targets(loss, net_.n_out());
-    Samples<T> s{matrix(X, n, net_.n_in(), "X does not fit the network"),
-                 matrix(Y, n, columns, "Y does not fit the loss, the network and X"), nullptr, n, columns};
+  Samples<T> samples(const PyInputs<T>& X, const Array<T>& Y, const OptionalArray& weight, const LossOf& loss) const {
+    const int64_t n = X.n(), columns = n_targets(loss, net_.n_out());
+    Samples<T> s{X.rows(), matrix(Y, n, columns, "Y does not fit the loss, the network and X"), nullptr, n, columns};
     if (weight) {
       require(weight->ndim() == 1 && weight->shape(0) == n, "one weight per row");
       s.weight = weight->data();

@@ -11,17 +11,15 @@ namespace fastmlp {
 namespace {
 
 template <class T>
-py::array_t<T> jacobian_of(const PyNetwork<T>& network, const Array<T>& X) {
+py::array_t<T> jacobian_of(const PyNetwork<T>& network, const py::object& X) {
   const Network& net = network.layers();
-  require(X.ndim() == 2, "X must be a matrix");
-  const int64_t n = X.shape(0);
-  const T* x = matrix(X, n, net.n_in(), "X does not fit the network");
-  py::array_t<T> J({n, net.n_out(), net.n_parameters()});
+  const PyInputs<T> x(X, net.n_in());
+  py::array_t<T> J({x.n(), net.n_out(), net.n_parameters()});
   T* to = J.mutable_data();
   Interrupts interrupts;
   {
     py::gil_scoped_release release;
-    jacobian(net, network.parameters(), x, n, to, interrupts.pause());
+    jacobian(net, network.parameters(), x.rows(), x.n(), to, interrupts.pause());
   }
   interrupts.raise();
   return J;
@@ -33,16 +31,19 @@ class PyLevenbergMarquardt {
  public:
   using OptionalArray = std::optional<Array<double>>;
 
-  PyLevenbergMarquardt(py::object network, Array<double> X, Array<double> Y, OptionalArray weight,
+  PyLevenbergMarquardt(py::object network, const py::object& X, Array<double> Y, OptionalArray weight,
                        double largest_damping, double gradient_tolerance, double step_tolerance, double l2,
                        bool accelerated, bool bayesian, const std::vector<double>& state)
-      : network_(std::move(network)), X_(std::move(X)), Y_(std::move(Y)), weight_(std::move(weight)) {
+      : network_(std::move(network)),
+        X_(X, py::cast<PyNetwork<T>&>(network_).layers().n_in()),
+        Y_(std::move(Y)),
+        weight_(std::move(weight)) {
     auto& held = py::cast<PyNetwork<T>&>(network_);
     const Network& net = held.layers();
-    require(X_.ndim() == 2 && X_.shape(0) > 0, "X must be a matrix with rows");
-    const int64_t n = X_.shape(0);
-    Samples<double> samples{matrix(X_, n, net.n_in(), "X does not fit the network"),
-                            matrix(Y_, n, net.n_out(), "Y does not fit the network and X"), nullptr, n, net.n_out()};
+    const int64_t n = X_.n();
+    require(n > 0, "X must be a matrix with rows");
+    Samples<double> samples{X_.rows(), matrix(Y_, n, net.n_out(), "Y does not fit the network and X"), nullptr, n,
+                            net.n_out()};
     if (weight_) {
       require(weight_->ndim() == 1 && weight_->shape(0) == n, "one weight per row");
       samples.weight = weight_->data();
@@ -77,7 +78,8 @@ class PyLevenbergMarquardt {
 
  private:
   const py::object network_;
-  const Array<double> X_, Y_;
+  const PyInputs<double> X_;
+  const Array<double> Y_;
   const OptionalArray weight_;
   std::unique_ptr<LevenbergMarquardt<T>> solver_;
 };
@@ -85,11 +87,11 @@ class PyLevenbergMarquardt {
 template <class T>
 void export_solvers(py::module_& m, py::class_<PyNetwork<T>>& network, const char* name) {
   using Solver = PyLevenbergMarquardt<T>;
-  network.def("jacobian", &jacobian_of<T>, py::arg("X").noconvert());
+  network.def("jacobian", &jacobian_of<T>, py::arg("X"));
   py::class_<Solver>(m, name, py::is_final())
-      .def(py::init<py::object, Array<double>, Array<double>, std::optional<Array<double>>, double, double, double,
+      .def(py::init<py::object, const py::object&, Array<double>, std::optional<Array<double>>, double, double, double,
                     double, bool, bool, const std::vector<double>&>(),
-           py::arg("network"), py::arg("X").noconvert(), py::arg("Y").noconvert(), py::arg("weight").noconvert(),
+           py::arg("network"), py::arg("X"), py::arg("Y").noconvert(), py::arg("weight").noconvert(),
            py::arg("largest_damping"), py::arg("gradient_tolerance"), py::arg("step_tolerance"), py::arg("l2"),
            py::arg("accelerated"), py::arg("bayesian"), py::arg("state"))
       .def("run", &Solver::run, py::arg("epochs"))

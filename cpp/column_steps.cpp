@@ -157,11 +157,8 @@ class ColumnSteps : public BatchSteps<T> {
     const Samples<T>& from = task_.samples;
     const auto row = [&](int64_t i) { return order ? order[start + i] : start + i; };
     // Padding is the last sample over again: what it gives is a number wherever the samples give one.
-    const auto lay = [&](const T* rows, int64_t width, T* columns) {
-      for (int64_t i = 0; i < to.columns; i++) {
-        const T* sample = rows + row(std::min(i, n - 1)) * width;
-        for (int64_t j = 0; j < width; j++) columns[j * to.columns + i] = sample[j];
-      }
+    const auto lay = [&](const Inputs<T>& rows, int64_t width, T* columns) {
+      rows.lay_columns(to.columns, [&](int64_t i) { return row(std::min(i, n - 1)); }, width, columns, to.columns);
     };
     lay(from.X, net_.n_in(), to.X);
     lay(from.Y, from.n_targets, to.Y);

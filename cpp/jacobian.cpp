@@ -40,11 +40,9 @@ int64_t Jacobian<T>::block_rows(const Network& net, int64_t n) {
 }
 
 template <class T>
-const T* Jacobian<T>::forward(const T* X, int64_t n) {
+const T* Jacobian<T>::forward(const Inputs<T>& X, int64_t first, int64_t n) {
   n_ = n;
-  const int64_t n_in = net_.n_in();
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < n_in; j++) A_[0].data()[j * stride_ + i] = X[i * n_in + j];
+  X.lay_columns(n, [&](int64_t i) { return first + i; }, net_.n_in(), A_[0].data(), stride_);
   for (size_t l = 0; l < net_.layers.size(); l++) {
     const Layer& layer = net_.layers[l];
     T* A = A_[l + 1].data();
@@ -85,7 +83,7 @@ void Jacobian<T>::backward(int64_t output, const T* scale, T* to) {
 }
 
 template <class T>
-void jacobian(const Network& net, const T* parameters, const T* X, int64_t n, T* J, const Pause& pause) {
+void jacobian(const Network& net, const T* parameters, const Inputs<T>& X, int64_t n, T* J, const Pause& pause) {
   if (n == 0) return;
   const Kernels<T>& k = kernels<T>();
   const int64_t p = net.n_parameters(), block = Jacobian<T>::block_rows(net, n), padded = round_up(p, k.lanes);
@@ -94,7 +92,7 @@ void jacobian(const Network& net, const T* parameters, const T* X, int64_t n, T*
   Buffer<T> columns(p * derivatives.stride()), rows(block * padded);
   for (int64_t start = 0; start < n; start += block) {
     const int64_t m = std::min(block, n - start);
-    derivatives.forward(X + start * net.n_in(), m);
+    derivatives.forward(X, start, m);
     for (int64_t output = 0; output < net.n_out(); output++) {
       derivatives.backward(output, ones.data(), columns.data());
       k.transpose(columns.data(), derivatives.stride(), p, m, rows.data(), padded);
@@ -107,7 +105,7 @@ void jacobian(const Network& net, const T* parameters, const T* X, int64_t n, T*
 
 template class Jacobian<float>;
 template class Jacobian<double>;
-template void jacobian(const Network&, const float*, const float*, int64_t, float*, const Pause&);
-template void jacobian(const Network&, const double*, const double*, int64_t, double*, const Pause&);
+template void jacobian(const Network&, const float*, const Inputs<float>&, int64_t, float*, const Pause&);
+template void jacobian(const Network&, const double*, const Inputs<double>&, int64_t, double*, const Pause&);
 
 }  // namespace fastmlp

@@ -21,8 +21,8 @@ class Jacobian {
   // Distance of the rows of all matrices here, which have a column per sample.
   int64_t stride() const { return stride_; }
 
-  // Y_hat (n_out, n) for n rows of X.
-  const T* forward(const T* X, int64_t n);
+  // Y_hat (n_out, n) for rows first..first+n of X.
+  const T* forward(const Inputs<T>& X, int64_t first, int64_t n);
 
   // to (n_parameters, n): scale * dY_hat[output]/dparameters of the samples that went forward last. Where the output
   // activation is one of whole rows, Y_hat are the net inputs here.
@@ -43,6 +43,6 @@ class Jacobian {
 
 // J (n, n_out, n_parameters), dense: the derivatives of Y_hat for every row of X.
 template <class T>
-void jacobian(const Network& net, const T* parameters, const T* X, int64_t n, T* J, const Pause& pause);
+void jacobian(const Network& net, const T* parameters, const Inputs<T>& X, int64_t n, T* J, const Pause& pause);
 
 }  // namespace fastmlp

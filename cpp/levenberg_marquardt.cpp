@@ -55,7 +55,7 @@ void LevenbergMarquardt<T>::for_each_block(const Body& body) {
   for (int64_t start = 0; start < samples_.n && !stopped_; start += block_) {
     const int64_t m = std::min(block_, samples_.n - start);
     for (int64_t i = 0; i < m; i++) weight_.data()[i] = samples_.weight ? std::sqrt(samples_.weight[start + i]) : 1;
-    body(start, m, jacobian_.forward(samples_.X + start * net_.n_in(), m));
+    body(start, m, jacobian_.forward(samples_.X, start, m));
     stopped_ = stopped_ || !pause_(net_.multiply_adds() * double(m));
   }
 }

@@ -88,15 +88,13 @@ int64_t widest_row(const Network& net, int64_t lanes) {
 }
 
 template <class T>
-void predict_small(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int64_t stride) {
+void predict_small(const Network& net, const T* parameters, const Inputs<T>& X, int64_t n, T* Y_hat, int64_t stride) {
   const Kernels<T>& k = kernels<T>();
   alignas(64) T buffers[2][small_elements + 64 / sizeof(T)];  // vectors may be read across the end
   T *a = buffers[0], *next = buffers[1];
   std::fill_n(a, n * stride, T(0));
-  for (int64_t i = 0; i < n; i++) {
-    std::copy_n(X + i * net.n_in(), net.n_in(), a + i * stride);
-    a[i * stride + net.n_in()] = 1;
-  }
+  X.lay_rows(n, [](int64_t i) { return i; }, net.n_in(), a, stride);
+  for (int64_t i = 0; i < n; i++) a[i * stride + net.n_in()] = 1;
   for (const Layer& layer : net.layers) {
     const T* W = parameters + layer.start;
     const T parameter = T(layer.parameter);
@@ -191,7 +189,7 @@ bool is_by_rows(const LossOf& loss) { return is_by_rows(loss.id, Losses{}); }
 int64_t n_targets(const LossOf& loss, int64_t n_out) { return n_targets(loss, n_out, Losses{}); }
 
 template <class T>
-void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads,
+void predict(const Network& net, const T* parameters, const Inputs<T>& X, int64_t n, T* Y_hat, int n_threads,
              const Pause& pause) {
   if (n == 0) return;
   const int64_t stride = widest_row<T>(net, kernels<T>().lanes);
@@ -298,7 +296,7 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
 }
 
 #define FASTMLP_INSTANTIATE(T)                                                                                 \
-  template void predict(const Network&, const T*, const T*, int64_t, T*, int, const Pause&);                   \
+  template void predict(const Network&, const T*, const Inputs<T>&, int64_t, T*, int, const Pause&);           \
   template double mean_loss(const Network&, const T*, const Samples<T>&, const LossOf&, int, const Pause&);    \
   template double gradient(const Network&, const T*, const Samples<T>&, const LossOf&, T*, int, const Pause&); \
   template double trace(const Network&, const T*, const Samples<T>&, const LossOf&, const std::vector<T*>&,    \

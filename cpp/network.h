@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "inputs.h"
 #include "kernels/kernels.h"
 
 namespace fastmlp {
@@ -56,15 +57,15 @@ int64_t n_targets(const LossOf& loss, int64_t n_out);
 // Called on the caller's thread with the multiply-adds done since the last time; false gives up the work.
 using Pause = std::function<bool(double multiply_adds)>;
 
-// Y_hat (n, n_out) = the network's outputs for X (n, n_in), both dense.
+// Y_hat (n, n_out), dense = the network's outputs for X (n, n_in).
 template <class T>
-void predict(const Network& net, const T* parameters, const T* X, int64_t n, T* Y_hat, int n_threads,
+void predict(const Network& net, const T* parameters, const Inputs<T>& X, int64_t n, T* Y_hat, int n_threads,
              const Pause& pause);
 
-// Rows of X and Y with their weights (null: ones), dense.
+// Rows of X and Y with their weights (null: ones); Y and weights are dense.
 template <class T>
 struct Samples {
-  const T* X;
+  Inputs<T> X;
   const T* Y;
   const T* weight;
   int64_t n, n_targets;

@@ -1,7 +1,6 @@
 #include "passes.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace fastmlp {
 
@@ -19,19 +18,6 @@ Matrix<const T> columns_of(const Matrix<const T>& x, int64_t first) {
   return {x.data + first * (x.panel_rows ? x.panel_rows : 1), x.stride, x.panel_rows};
 }
 
-// What a call of memcpy takes longer for than for a few lines is copied in place.
-template <class T>
-void copy(const T* from, int64_t n, T* to) {
-  constexpr int64_t piece = 16 / int64_t(sizeof(T)), few = 8 * piece;
-  if (n > few) {
-    std::copy_n(from, n, to);
-    return;
-  }
-  int64_t i = 0;
-  for (; i + piece <= n; i += piece) std::memcpy(to + i, from + i, 16);
-  for (; i < n; i++) to[i] = from[i];
-}
-
 template <class T>
 Matrix<const T> read_only(const Matrix<T>& x) {
   return {x.data, x.stride, x.panel_rows};
@@ -41,13 +27,13 @@ Matrix<const T> read_only(const Matrix<T>& x) {
 
 template <class T>
 void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const {
-  const int64_t n_in = net.n_in(), n_targets = samples.n_targets;
-  for (int64_t i = first; i < first + n; i++) {
-    const int64_t row = order ? order[start + i] : start + i;
-    copy(samples.X + row * n_in, n_in, rows_of(ws.A[0], i).data);
-    if (samples.Y) copy(samples.Y + row * n_targets, n_targets, ws.Y + i * n_targets);
-    if (samples.weight) ws.weight[i] = samples.weight[row];
-  }
+  const int64_t n_targets = samples.n_targets;
+  const auto row = [&](int64_t i) { return order ? order[start + first + i] : start + first + i; };
+  samples.X.lay_rows(n, row, net.n_in(), rows_of(ws.A[0], first).data, ws.A[0].stride);
+  if (samples.Y)
+    for (int64_t i = 0; i < n; i++) copy(samples.Y + row(i) * n_targets, n_targets, ws.Y + (first + i) * n_targets);
+  if (samples.weight)
+    for (int64_t i = 0; i < n; i++) ws.weight[first + i] = samples.weight[row(i)];
 }
 
 template <class T>

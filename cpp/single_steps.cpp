@@ -16,6 +16,7 @@ class SingleSteps : public Steps<T> {
     make_layers();
     const double work = 3 * net_.multiply_adds();
     chunk_ = std::clamp<int64_t>(int64_t(chunk_work / work), 1, most_steps);
+    if (!task_.samples.X.dense) dense_ = Buffer<T>(chunk_ * (net_.n_in() + task_.samples.n_targets + 1));
   }
 
   void read() override {
@@ -41,20 +42,15 @@ class SingleSteps : public Steps<T> {
     const Samples<T>& s = task_.samples;
     double sum = 0;
     for (int64_t start = 0; start < s.n && !run_.stopped; start += chunk_) {
-      const int64_t n = std::min(chunk_, s.n - start), first = order ? 0 : start;
-      const SingleRun<T> chunk{layers_.data(),
-                               int(layers_.size()),
-                               task_.rule,
-                               task_.loss,
-                               net_.n_in(),
-                               s.n_targets,
-                               inputs_,
-                               targets_,
-                               tail_,
-                               s.X + first * net_.n_in(),
-                               s.Y + first * s.n_targets,
-                               s.weight ? s.weight + first : nullptr,
-                               order ? order + start : nullptr};
+      const int64_t n = std::min(chunk_, s.n - start);
+      const Rows rows = s.X.dense ? rows_where_they_lie(order, start) : dense_rows(order, start, n);
+      const SingleRun<T> chunk{layers_.data(), int(layers_.size()),
+                               task_.rule,     task_.loss,
+                               net_.n_in(),    s.n_targets,
+                               inputs_,        targets_,
+                               tail_,          rows.X,
+                               rows.Y,         rows.weight,
+                               rows.order};
       prepare_constants(n);
       const int64_t made = k_.single_steps(chunk, n, constants_.data(), n_constants_, &sum);
       run_.progress.steps += made;
@@ -66,6 +62,31 @@ class SingleSteps : public Steps<T> {
   }
 
  private:
+  // Samples as the kernel reads them: dense, and in this order (null: as they lie).
+  struct Rows {
+    const T *X, *Y, *weight;
+    const int64_t* order;
+  };
+
+  Rows rows_where_they_lie(const int64_t* order, int64_t start) const {
+    const Samples<T>& s = task_.samples;
+    if (order) return {s.X.dense, s.Y, s.weight, order + start};
+    return {s.X.dense + start * net_.n_in(), s.Y + start * s.n_targets, s.weight ? s.weight + start : nullptr, nullptr};
+  }
+
+  // A chunk of a sparse X, with the targets and weights in the same order.
+  Rows dense_rows(const int64_t* order, int64_t start, int64_t n) const {
+    const Samples<T>& s = task_.samples;
+    T *X = dense_.data(), *Y = X + chunk_ * net_.n_in(), *weight = Y + chunk_ * s.n_targets;
+    const auto row = [&](int64_t i) { return order ? order[start + i] : start + i; };
+    s.X.lay_rows(n, row, net_.n_in(), X, net_.n_in());
+    for (int64_t i = 0; i < n; i++) {
+      copy(s.Y + row(i) * s.n_targets, s.n_targets, Y + i * s.n_targets);
+      weight[i] = s.weight ? s.weight[row(i)] : T(1);
+    }
+    return {X, Y, weight, nullptr};
+  }
+
   // Rows pages apart fall into the same few sets of the first-level cache.
   int64_t stride(const Layer& layer) const {
     const int64_t stride = round_up(layer.across() ? layer.n_in + 1 : layer.n_out, k_.lanes);
@@ -152,7 +173,7 @@ class SingleSteps : public Steps<T> {
   const Task<T>& task_;
   int n_slots_;
   int64_t size_ = 0, chunk_ = 1, n_constants_ = 1;
-  Buffer<T> memory_;
+  Buffer<T> memory_, dense_;
   T *W_ = nullptr, *slots_[max_slots] = {};
   T *inputs_ = nullptr, *targets_ = nullptr;
   const T* tail_ = nullptr;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,4 +62,23 @@ def test_sweep_tells_how_many_ratios_are_out_of_their_limit_and_draws_a_map(tmp_
     rows = [line.split() for line in lines if line.split()[0] in ("5", "150")]
     assert len(rows) >= 2
     assert all(float(ratio) > 0 for row in rows for ratio in row[1:])
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_comparison_of_estimators_gives_the_same_epochs_to_both_and_writes_what_it_found(tmp_path: Path) -> None:
+    found, chart = tmp_path / "estimators.json", tmp_path / "estimators.png"
+    command = [sys.executable, BENCHMARKS / "estimators.py", "--quick", "--threads", "1"]
+    result = subprocess.run([*command, "--json", found, "--chart", chart], capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    head, _, *rows = (line for line in result.stdout.splitlines() if line.startswith("|"))
+    assert head.split("|")[-2].strip() == "times faster"
+    assert [row.split("|")[1].strip() for row in rows] == ["wine", "diabetes"]
+    # What is expected is 5 to 30; the slack is for a machine that is busy with something else.
+    assert all(float(row.split("|")[-2]) > 1 for row in rows)
+    assert "threads 1: " in result.stdout
+    for measured in json.loads(found.read_text(encoding="utf-8")):
+        for peer in ("scikit-learn", "fastmlp"):
+            fits = measured["fits"][peer]
+            assert [fit["epochs"] for fit in fits] == [5] * 5
+            assert all(fit["score"] <= 1 and fit["seconds"] > 0 for fit in fits)
     assert chart.read_bytes().startswith(b"\x89PNG")

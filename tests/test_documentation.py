@@ -76,7 +76,19 @@ def test_the_page_on_training_names_everything() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/estimators.md", "docs/embedded.md"])
+def test_the_page_for_those_who_switch_names_every_parameter_of_the_estimators() -> None:
+    text = (ROOT / "docs/coming-from.md").read_text(encoding="utf-8")
+    parameters = {
+        **inspect.signature(fastmlp.MLPClassifier).parameters,
+        **inspect.signature(fastmlp.MLPRegressor).parameters,
+    }
+    assert [name for name in parameters if f"`{name}`" not in text] == []
+
+
+PAGES = ["README.md", "docs/training.md", "docs/estimators.md", "docs/coming-from.md", "docs/embedded.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_python_of_pages_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = python_blocks((ROOT / page).read_text(encoding="utf-8"))
     assert blocks

@@ -135,3 +135,28 @@ def test_a_large_network_takes_three_times_its_parameters_and_its_slots(n_thread
     grown, parameters, slots = map(int, run_python(script).split())
     assert parameters > 64 * 2**20
     assert grown <= 3 * parameters + slots + 64 * 2**20
+
+
+def test_a_sparse_matrix_is_never_dense_as_a_whole() -> None:
+    pytest.importorskip("scipy.sparse")
+    rows, features, kept = 200_000, 5_000, 10
+    script = f"""{WATCH}
+        from scipy import sparse
+        rng = np.random.default_rng(0)
+        columns = rng.integers({features // kept}, size=({rows}, {kept})) + {features // kept} * np.arange({kept})
+        values, ends = rng.standard_normal({rows * kept}), {kept} * np.arange({rows} + 1)
+        X = sparse.csr_array((values, columns.ravel(), ends), shape=({rows}, {features}))
+        Y = np.zeros(({rows}, 1), np.float32)
+        net = fastmlp.Network([{features}, 8, 1], random_state=0)
+        net.predict(X[:10])
+        before = resident()
+        thread.start()
+        net.train(X, Y, epochs=1, batch_size=1000, validation_data=0.1)
+        net.predict(X)
+        over.set()
+        thread.join()
+        print(peak - before, X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
+    """
+    grown, matrix = map(int, run_python(script).split())
+    # The matrix in float32, the rows of it that are trained on and those held out, and 4 GB of it never.
+    assert grown <= 3 * matrix + 64 * 2**20

@@ -16,8 +16,10 @@ from .reference.layers import Layers
 from .reference.loss_choice import CustomLoss, LossSpec, loss_of
 from .reference.losses import Given, Loss, SquaredError
 from .reference.results import Gradients, Trace
+from .reference.sparse import Inputs, InputsLike, check_inputs, dense
 from .reference.specs import parameters
 from .reference.training import check_samples
+from .reference.validation import Samples
 from .training import Trainable, core_loss
 
 
@@ -73,14 +75,15 @@ class Network(Trainable):
         specs = [(s.name, parameters(s)[0] if parameters(s) else 0.0) for s in functions]
         self._core = compiled(sizes, specs, bias, self._parameters)
 
-    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
+    def predict(self, X: InputsLike, n_threads: int | None = None) -> Array:
         """Return the outputs Y_hat for the rows of X.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
-            Inputs, one row per sample. An array of the network's dtype in C order is read where it is;
-            anything else is converted first.
+        X : array_like or sparse matrix, shape (n, n_in)
+            Inputs, one row per sample. An array of the network's dtype in C order is read where it is, and so is
+            a sparse matrix of SciPy's in CSR format, which is never made dense as a whole; anything else is
+            converted first.
         n_threads : int, optional
             The most threads to use; by default all that this process may use. A small job uses fewer.
 
@@ -110,7 +113,7 @@ class Network(Trainable):
 
     def loss(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
@@ -119,7 +122,7 @@ class Network(Trainable):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
+        X : array_like or sparse matrix, shape (n, n_in)
             Inputs.
         Y : array_like, shape (n, n_out), or (n,) for a single output
             Targets.
@@ -154,7 +157,7 @@ class Network(Trainable):
 
     def gradients(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
@@ -190,12 +193,12 @@ class Network(Trainable):
         value, flat.parameters[:] = self._value_and_gradient(*samples, J)
         return Gradients(value, flat.weights, flat.biases)
 
-    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
+    def trace(self, X: InputsLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
         """Return every quantity of a forward pass and, with Y, of a backward pass.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
+        X : array_like or sparse matrix, shape (n, n_in)
             Inputs.
         Y : array_like, shape (n, n_out), or (n,) for a single output, optional
             Targets.
@@ -223,7 +226,7 @@ class Network(Trainable):
         if Y is None:
             X = self._inputs(X)
             _, Z, A, _ = self._core.trace(X, None, core_loss(SquaredError()))
-            return Trace([None, *Z], [X, *A])
+            return Trace([None, *Z], [dense(X), *A])
         chosen = loss_of(loss, self.activations[-1])
         X, Y, _ = self._samples(X, Y, None, chosen)
         losses, slope = self._given_slope(X, Y, chosen)
@@ -234,14 +237,14 @@ class Network(Trainable):
             _, Z, A, delta = self._core.trace(X, slope, core_loss(Given()))
         gradients = self.gradients(X, Y, loss)
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
-        return Trace([None, *Z], [X, *A], J, [None, *delta], dW, db)
+        return Trace([None, *Z], [dense(X), *A], J, [None, *delta], dW, db)
 
-    def jacobian(self, X: npt.ArrayLike) -> Array:
+    def jacobian(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every parameter.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
+        X : array_like or sparse matrix, shape (n, n_in)
             Inputs.
 
         Returns
@@ -275,12 +278,10 @@ class Network(Trainable):
             np.einsum("ij,ijp->ip", pulled, dZ, out=J[:, k])
         return J
 
-    def _samples(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None, loss: Loss
-    ) -> tuple[Array, Array, Array | None]:
+    def _samples(self, X: InputsLike, Y: npt.ArrayLike, sample_weight: npt.ArrayLike | None, loss: Loss) -> Samples:
         return check_samples(self, X, Y, sample_weight, loss, _core.find_nonfinite)
 
-    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss, n_threads: int = 0) -> float:
+    def _mean_loss(self, X: Inputs, Y: Array, weight: Array | None, loss: Loss, n_threads: int = 0) -> float:
         if isinstance(loss, CustomLoss):
             return _mean(loss.value(self._core.predict(X, n_threads), Y), weight)
         return self._core.loss(X, Y, weight, core_loss(loss), n_threads)
@@ -293,7 +294,7 @@ class Network(Trainable):
 
     def _value_and_gradient(
         self,
-        X: Array,
+        X: Inputs,
         Y: Array,
         weight: Array | None,
         loss: Loss,
@@ -309,7 +310,7 @@ class Network(Trainable):
         self._core.gradient(X, slope, weight, core_loss(Given()), gradient, n_threads)
         return _mean(losses, weight), gradient
 
-    def _given_slope(self, X: Array, Y: Array, loss: Loss, n_threads: int = 0) -> tuple[Array | None, Array]:
+    def _given_slope(self, X: Inputs, Y: Array, loss: Loss, n_threads: int = 0) -> tuple[Array | None, Array]:
         """Return what a user's own loss gives: losses, and derivatives as the core takes them; None, Y for others."""
         if not isinstance(loss, CustomLoss):
             return None, Y
@@ -317,17 +318,16 @@ class Network(Trainable):
         losses, slope = loss.both(Y_hat, Y)
         return losses, pulled_back(self.activations[-1], Y_hat, slope)
 
-    def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
+    def _first_delta(self, X: Inputs, Y_hat: Array, slope: Array) -> Array:
         slope = np.ascontiguousarray(pulled_back(self.activations[-1], Y_hat, slope))
-        delta: list[Array] = self._core.trace(np.ascontiguousarray(X), slope, core_loss(Given()), of_mean=False)[3]
+        delta: list[Array] = self._core.trace(X, slope, core_loss(Given()), of_mean=False)[3]
         return delta[0]
 
     def _can_read(self, X: object, Y: object) -> bool:
         return self._core.can_read(X, Y)
 
-    def _inputs(self, X: npt.ArrayLike) -> Array:
-        n_in = self._sizes[0]
-        return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)", _core.find_nonfinite)
+    def _inputs(self, X: InputsLike) -> Inputs:
+        return check_inputs(X, "X", self.dtype, self._sizes[0], _core.find_nonfinite)
 
 
 def _mean(losses: Array, weight: Array | None) -> float:

@@ -23,6 +23,7 @@ from .reference.monitor import ALL_DONE, Monitor
 from .reference.optimizers import OPTIMIZERS, Optimizer
 from .reference.results import History
 from .reference.solvers import LevenbergMarquardt, Solver
+from .reference.sparse import Inputs, InputsLike
 from .reference.specs import parameters
 from .reference.training import Task, check_task
 
@@ -37,7 +38,7 @@ class Trainable(Layers):
 
     def train(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         *,
         epochs: int,
@@ -60,8 +61,9 @@ class Trainable(Layers):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
-            Inputs.
+        X : array_like or sparse matrix, shape (n, n_in)
+            Inputs. Sparse matrices of SciPy's are read row by row, and never made dense as a whole; those of
+            other formats than CSR are converted to it once. The result has the same bits as with X.toarray().
         Y : array_like, shape (n, n_out), or (n,) for a single output
             Targets.
         epochs : int
@@ -308,7 +310,7 @@ class Trainable(Layers):
         return not stopped
 
     def _least_squares(
-        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+        self, X: Inputs, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
     ) -> LevenbergMarquardtFloat32 | LevenbergMarquardtFloat64:
         compiled = LevenbergMarquardtFloat32 if self.dtype == np.float32 else LevenbergMarquardtFloat64
         numbers = rule.largest_damping, rule.gradient_tolerance, rule.step_tolerance, rule.l2

@@ -17,14 +17,14 @@ from sklearn.utils.validation import column_or_1d
 
 from ..reference.arrays import Array
 from . import settings
-from .base import Perceptron
 from .documentation import with_parameters
 from .inputs import check_samples
+from .interchange import Interchangeable
 
 
 @with_parameters
 @dataclass(eq=False, repr=False)
-class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # which has no types
+class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # which has no types
     """A multilayer perceptron that learns classes, with the face of ``sklearn.neural_network.MLPClassifier``.
 
     Two classes have one sigmoid output, several a softmax, and several labels at once a sigmoid for each.

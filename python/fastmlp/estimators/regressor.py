@@ -17,14 +17,14 @@ from ..reference import specs
 from ..reference.arrays import Array
 from ..reference.losses import LOSSES, GaussianNll, Loss, Quantile
 from . import settings
-from .base import Perceptron
 from .documentation import with_parameters
 from .inputs import check_samples
+from .interchange import Interchangeable
 
 
 @with_parameters
 @dataclass(eq=False, repr=False)
-class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # which has no types
+class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # which has no types
     """A multilayer perceptron that learns numbers, with the face of ``sklearn.neural_network.MLPRegressor``.
 
     Parameters

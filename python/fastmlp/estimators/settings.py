@@ -106,7 +106,7 @@ def partial_fit_is_there(est: Any) -> bool:
     return True
 
 
-def make_optimizer(est: Any, solver: Any, n_samples: int) -> Optimizer | Solver:
+def make_optimizer(est: Any, solver: Any, n_samples: float) -> Optimizer | Solver:
     """Return a new optimizer for a solver's name, with the numbers that the estimator has for it.
 
     Parameters
@@ -115,8 +115,8 @@ def make_optimizer(est: Any, solver: Any, n_samples: int) -> Optimizer | Solver:
         Whose parameters are taken.
     solver : str, Optimizer or Solver
         A name, but not "auto"; an object is copied, and has all of its numbers itself.
-    n_samples : int
-        Number of samples of an epoch.
+    n_samples : float
+        Number of samples of an epoch, or its mean.
     """
     asked_for = [name for name in (*PENALTIES, "weight_decay") if getattr(est, name)]
     if asked_for and not (isinstance(solver, str) and solver in RULES):
@@ -149,7 +149,7 @@ class SampleScaling(schedules.Schedule):
     """The rate of learning_rate="invscaling": after t samples, 1 / (1 + t)^power, the same for a whole epoch."""
 
     power: float
-    n_samples: int
+    n_samples: float
 
     def check(self) -> None:
         checks.number(self.power, "power_t", 0, math.inf)

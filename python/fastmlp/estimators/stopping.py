@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,11 @@ class ScoreStopping:
     def best(self) -> float:
         """The best score."""
         return -self.by_score.plateau.best
+
+    def take_over(self, scores: Sequence[float], best: float, best_parameters: Array) -> None:
+        """Go on from scores that another has seen, and from the parameters of the best one."""
+        self.scores, self.by_score.plateau.best = list(scores), -best
+        self._best_parameters = best_parameters.copy()
 
     def on_train_begin(self, state: State) -> None:
         """Go on from the last epoch, and not from the best one, if the network was left as that."""

@@ -163,7 +163,7 @@ def fingerprint(state: State) -> dict[str, Any]:
         **{f"optimizer's {name}": value for name, value in _arguments_of(optimizer).items()},
         "loss": _told(task.loss_spec),
         "batch size": task.batch_size,
-        "number of rows": len(task.X),
+        "number of rows": len(task.Y),
         "number of rows held out": task.n_held_out,
         "shuffling": task.shuffles,
         "dropout": task.dropout and list(task.dropout),
@@ -193,7 +193,7 @@ def _check(saved: dict[str, Any], state: State) -> None:
         raise ValueError("its parameters do not fit its layers")
     if checks.find_nonfinite(parameters) >= 0:
         raise ValueError("its parameters are not finite")
-    rows, n_rows, n_held_out = saved["held_out"], len(state.task.X), state.task.n_held_out
+    rows, n_rows, n_held_out = saved["held_out"], len(state.task.Y), state.task.n_held_out
     if n_held_out and (
         rows.dtype != np.int64
         or rows.shape != (n_held_out,)

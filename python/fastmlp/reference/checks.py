@@ -101,6 +101,30 @@ def find_nonfinite(a: Array) -> int:
     return -1 if finite.all() else int(finite.argmin())
 
 
+def real_numbers(dtype: np.dtype[Any], name: str) -> None:
+    """Raise TypeError if an array of this dtype does not hold real numbers."""
+    if dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, and its dtype is {dtype}: convert it first")
+
+
+def columns(shape: tuple[int, ...], n_columns: int, name: str, columns_are: str) -> None:
+    """Raise ValueError if this is not the shape of a matrix with so many columns."""
+    if len(shape) == 2 and shape[1] == n_columns:
+        return
+    hint = ""
+    if shape == (n_columns,):
+        hint = f"; a single row is {name}.reshape(1, -1)"
+    elif len(shape) == 1 and n_columns == 1:
+        hint = f"; a single column is {name}.reshape(-1, 1)"
+    raise ValueError(f"{name} must have shape (n, {n_columns}) for {columns_are}; got {shape}{hint}")
+
+
+def not_finite(place: str, value: Any, dtype: np.dtype[Any]) -> str:
+    """Return what is wrong with a value that is not finite in ``dtype``."""
+    why = f"too large for {dtype.name}" if np.isfinite(value) else "not a finite number"
+    return f"{place} is {value}: {why}"
+
+
 def matrix(
     data: npt.ArrayLike,
     name: str,
@@ -124,24 +148,15 @@ def matrix(
         a = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"{name} is no array of numbers: {error}") from None
-    if a.dtype != dtype and a.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, and its dtype is {a.dtype}: convert it first")
-    if a.ndim != 2 or a.shape[1] != n_columns:
-        hint = ""
-        if a.ndim == 1 and a.size == n_columns:
-            hint = f"; a single row is {name}.reshape(1, -1)"
-        elif a.ndim == 1 and n_columns == 1:
-            hint = f"; a single column is {name}.reshape(-1, 1)"
-        raise ValueError(f"{name} must have shape (n, {n_columns}) for {columns_are}; got {a.shape}{hint}")
+    real_numbers(a.dtype, name)
+    columns(a.shape, n_columns, name, columns_are)
     converted = a
     if a.dtype != dtype or not a.flags.c_contiguous or not a.flags.aligned:
         with np.errstate(over="ignore"):  # an overflow is found, with its place, below
             converted = np.array(a, dtype, order="C")
     if (index := nonfinite(converted)) >= 0:
         row, column = divmod(index, n_columns)
-        value = a[row, column]
-        why = f"too large for {dtype.name}" if np.isfinite(value) else "not a finite number"
-        raise ValueError(f"{name}[{row}, {column}] is {value}: {why}")
+        raise ValueError(not_finite(f"{name}[{row}, {column}]", a[row, column], dtype))
     return converted
 
 

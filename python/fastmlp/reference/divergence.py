@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .arrays import Array
 from .checks import find_nonfinite
 from .layers import Layers
 from .optimizers import Optimizer
 from .solvers import Solver
+from .sparse import Inputs
 
 
 class DivergenceWarning(RuntimeWarning):
@@ -31,7 +31,7 @@ class DivergenceWarning(RuntimeWarning):
     """
 
 
-def settle(net: Layers, optimizer: Optimizer | Solver, X: Array, n_batches: int, steps: int, bad_layer: int) -> str:
+def settle(net: Layers, optimizer: Optimizer | Solver, X: Inputs, n_batches: int, steps: int, bad_layer: int) -> str:
     """Return what went wrong after so many steps, of ``n_batches`` an epoch; reset an optimizer that overflowed too.
 
     ``bad_layer`` is the first layer that the last update left with parameters that are not finite; 0 if the loss of
@@ -59,7 +59,7 @@ def bad_layer_of(net: Layers) -> int:
     return 0
 
 
-def _explain(net: Layers, X: Array, n_batches: int, steps: int, bad_layer: int) -> str:
+def _explain(net: Layers, X: Inputs, n_batches: int, steps: int, bad_layer: int) -> str:
     if bad_layer and not steps:
         return f"diverged: the parameters of layer {bad_layer} were not finite to begin with"
     epoch, batch = divmod(steps - bool(bad_layer), n_batches)
@@ -74,10 +74,10 @@ def _explain(net: Layers, X: Array, n_batches: int, steps: int, bad_layer: int) 
     return f"diverged: the loss of {where} is not finite; {first}. The network has the parameters before that batch"
 
 
-def _first_bad_layer(net: Any, X: Array) -> int:
+def _first_bad_layer(net: Any, X: Inputs) -> int:
     """Return the first layer whose net inputs or activations are not finite for a row of X, or 0."""
     n_rows, bad = max(1, 2**20 // max(net.layer_sizes)), set()
-    for start in range(0, len(X), n_rows):
+    for start in range(0, X.shape[0], n_rows):
         step: Any = net.trace(X[start : start + n_rows])
         bad |= {l for l in range(1, len(step.A)) if max(map(find_nonfinite, (step.Z[l], step.A[l]))) >= 0}
     return min(bad, default=0)

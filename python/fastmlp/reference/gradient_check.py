@@ -12,6 +12,7 @@ from . import checks
 from .arrays import Array
 from .layers import Layers
 from .loss_choice import LossSpec
+from .sparse import InputsLike
 
 # The error of a central difference falls with the square of the step, and its rounding errors grow with 1 / step.
 STEP = np.finfo(np.float64).eps ** (1 / 3)
@@ -86,7 +87,7 @@ class GradientReport:
 
 def check_gradients(
     net: Layers,
-    X: npt.ArrayLike,
+    X: InputsLike,
     Y: npt.ArrayLike,
     loss: LossSpec = "squared_error",
     sample_weight: npt.ArrayLike | None = None,
@@ -161,7 +162,7 @@ def check_gradients(
 
 
 def _central_difference(
-    net: Layers, i: int, X: npt.ArrayLike, Y: npt.ArrayLike, loss: LossSpec, sample_weight: npt.ArrayLike | None
+    net: Layers, i: int, X: InputsLike, Y: npt.ArrayLike, loss: LossSpec, sample_weight: npt.ArrayLike | None
 ) -> float:
     """Return the derivative of the loss by parameter i."""
     p = net.parameters

@@ -17,6 +17,7 @@ from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
 from .results import Gradients
+from .sparse import Inputs, InputsLike
 
 if TYPE_CHECKING:
     from .c_export import CReport
@@ -175,12 +176,12 @@ class Layers(ABC):
     # What those who compute with the layers give.
 
     @abstractmethod
-    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array: ...
+    def predict(self, X: InputsLike, n_threads: int | None = None) -> Array: ...
 
     @abstractmethod
     def loss(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
@@ -189,18 +190,18 @@ class Layers(ABC):
     @abstractmethod
     def gradients(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
     ) -> Gradients: ...
 
     @abstractmethod
-    def _inputs(self, X: npt.ArrayLike) -> Array:
-        """Return X as an array of the network's dtype, checked."""
+    def _inputs(self, X: InputsLike) -> Inputs:
+        """Return X in the network's dtype, checked."""
 
     @abstractmethod
-    def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
+    def _first_delta(self, X: Inputs, Y_hat: Array, slope: Array) -> Array:
         """Return delta[1] of each row by itself, for derivatives ``slope`` of something by the outputs."""
 
     def _in_float64(self: Self) -> Self:
@@ -279,12 +280,12 @@ class Layers(ABC):
 
         return export(self, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels)
 
-    def input_gradients(self, X: npt.ArrayLike) -> Array:
+    def input_gradients(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every input: how each row's outputs would change.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
+        X : array_like or sparse matrix, shape (n, n_in)
             Inputs.
 
         Returns
@@ -305,9 +306,9 @@ class Layers(ABC):
         array([[[ 2., -1.]]])
         """
         X = self._inputs(X)
-        n_in, n_out = self._sizes[0], self._sizes[-1]
-        gradients = np.empty((len(X), n_out, n_in), self.dtype)
-        for start in range(0, len(X), ROWS_AT_A_TIME):
+        n, n_in, n_out = X.shape[0], self._sizes[0], self._sizes[-1]
+        gradients = np.empty((n, n_out, n_in), self.dtype)
+        for start in range(0, n, ROWS_AT_A_TIME):
             rows = slice(start, start + ROWS_AT_A_TIME)
             Y_hat = self.predict(X[rows])
             for j in range(n_out):

@@ -18,6 +18,7 @@ from .batches import batches, permutation
 from .divergence import DivergenceWarning
 from .loss_choice import LossSpec, loss_of
 from .optimizers import Adam, Optimizer
+from .sparse import Inputs, InputsLike
 from .training import check_samples
 
 # Samples that the loss is taken of.
@@ -65,7 +66,7 @@ class _Test:
 
 def find_learning_rate(
     net: Any,
-    X: npt.ArrayLike,
+    X: InputsLike,
     Y: npt.ArrayLike,
     *,
     low: float = 1e-6,
@@ -85,7 +86,7 @@ def find_learning_rate(
     ----------
     net : Network
         The network, of either kind, as training would begin with it.
-    X : array_like, shape (n, n_in)
+    X : array_like or sparse matrix, shape (n, n_in)
         Inputs.
     Y : array_like, shape (n, n_out), or (n,) for a single output
         Targets.
@@ -130,7 +131,7 @@ def find_learning_rate(
     high = checks.number(high, "high", low, math.inf, open_low=True)
     n_steps = checks.integer(n_steps, "n_steps", 10)
     X, Y, _ = check_samples(net, X, Y, None, loss_of(loss, net.activations[-1]))
-    size = len(X) if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), len(X))
+    size = len(Y) if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), len(Y))
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {optimizer!r}")
     rates = np.geomspace(low, high, n_steps)
@@ -147,13 +148,13 @@ def find_learning_rate(
     return LearningRateRange(rates, losses, smoothed, _suggestion(rates, smoothed))
 
 
-def _losses(net: Any, X: Array, Y: Array, task: _Test, rng: np.random.Generator) -> Array:
+def _losses(net: Any, X: Inputs, Y: Array, task: _Test, rng: np.random.Generator) -> Array:
     """Return the loss after each step, up to where it explodes."""
-    judges = np.sort(permutation(len(X), rng)[:MOST_JUDGES])
+    judges = np.sort(permutation(len(Y), rng)[:MOST_JUDGES])
     X_judges, Y_judges = X[judges], Y[judges]
     first = lowest = net.loss(X_judges, Y_judges, task.loss)
     losses: list[float] = []
-    endless = (rows for _ in itertools.count() for rows in batches(len(X), task.batch_size, rng))
+    endless = (rows for _ in itertools.count() for rows in batches(len(Y), task.batch_size, rng))
     for rate, rows in zip(task.rates, endless, strict=False):
         task.optimizer.learning_rate = float(rate)
         with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):

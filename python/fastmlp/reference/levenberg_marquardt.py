@@ -13,6 +13,7 @@ from .solvers import strengths
 if TYPE_CHECKING:
     from .network import Network
     from .solvers import LevenbergMarquardt
+    from .sparse import Inputs
 
 
 class Run:
@@ -29,15 +30,15 @@ class Run:
     """
 
     def __init__(
-        self, net: Network, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+        self, net: Network, X: Inputs, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
     ) -> None:
         self._net, self._twin = net, net._in_float64()
         self._X, self._Y = X, Y
-        self._root = np.ones((len(X), 1)) if weight is None else np.sqrt(weight)[:, np.newaxis]
+        self._root = np.ones((len(Y), 1)) if weight is None else np.sqrt(weight)[:, np.newaxis]
         self._rule = rule
         self._damping, self._growth, self._alpha, self._beta, self._effective = state
         with np.errstate(over="ignore"):
-            self._penalties = len(X) * strengths(net, rule.l2)
+            self._penalties = len(Y) * strengths(net, rule.l2)
 
     @property
     def state(self) -> list[float]:
@@ -55,7 +56,7 @@ class Run:
             J = (self._root[:, :, np.newaxis] * self._twin.jacobian(self._X)).reshape(-1, x.size)
             if self._rule.bayesian:
                 self._estimate_regularisation(r, J)
-            losses.append(float(r @ r) / 2 / len(self._X))
+            losses.append(float(r @ r) / 2 / len(self._Y))
             if not math.isfinite(losses[-1]):
                 return losses, "not_finite"
             with np.errstate(over="ignore", invalid="ignore"):  # found, and told, in what they give
@@ -88,7 +89,7 @@ class Run:
         self._beta = (r.size - self._effective) / max(float(r @ r), 1e-300)
 
     def _step(self, r: Array, J: Array) -> str:
-        x, n = self._twin.parameters, len(self._X)
+        x, n = self._twin.parameters, len(self._Y)
         gradient = J.T @ r + self._ridge * x
         undamped = J.T @ J + np.diag(self._ridge)
         if not (np.isfinite(gradient).all() and np.isfinite(undamped).all()):

@@ -21,7 +21,7 @@ def run_batches(net: Any, task: Task, optimizer: Optimizer, monitor: Monitor) ->
     for _ in range(monitor.epochs_left):
         J = 0.0
         factors = optimizer.factors(1, task.n_batches)
-        for i, rows in enumerate(batches(len(task.X), task.batch_size, task.rng if task.shuffles else None)):
+        for i, rows in enumerate(batches(len(task.Y), task.batch_size, task.rng if task.shuffles else None)):
             if monitor.time_is_over():
                 return
             weight = None if task.sample_weight is None else task.sample_weight[rows]
@@ -32,12 +32,12 @@ def run_batches(net: Any, task: Task, optimizer: Optimizer, monitor: Monitor) ->
                 monitor.note_divergence(steps, _mend(net, kept))
                 return
             optimizer.update(net, gradient, loss, 1.0 if factors is None else float(factors[i]))
-            J += loss * len(X)
+            J += loss * len(Y)
             steps += 1
         bad_layer = _mend(net, kept)
         validation = [net._mean_loss(*task.validation, task.loss, task.n_threads)] if task.validation else []
         last_factors = () if factors is None else [float(factors[-1])]
-        stops = monitor.add([J / len(task.X)], validation, last_factors, tell=not bad_layer)
+        stops = monitor.add([J / len(task.Y)], validation, last_factors, tell=not bad_layer)
         if bad_layer:
             monitor.note_divergence(steps, bad_layer)
         if stops or bad_layer or monitor.time_is_over():

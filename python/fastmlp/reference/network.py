@@ -33,6 +33,7 @@ from .monitor import Monitor
 from .optimizers import Optimizer
 from .results import Gradients, History, Trace
 from .solvers import LevenbergMarquardt, Solver
+from .sparse import Inputs, InputsLike, check_inputs, dense
 from .training import check_samples, check_task
 
 
@@ -42,10 +43,10 @@ class Network(Layers):
     Its constructor and methods are those of :class:`fastmlp.Network`, which see.
     """
 
-    def forward(self, X: Array, dropout: Dropout | None = None) -> Trace:
-        """Return Z and A of every layer; some of A is dropped, if there is dropout."""
+    def forward(self, X: Inputs, dropout: Dropout | None = None) -> Trace:
+        """Return Z and A of every layer, A[0] dense; some of A is dropped, if there is dropout."""
         W, b, s = self._by_layer()
-        A: list[Any] = [X]
+        A: list[Any] = [dense(X)]
         Z: list[Any] = [None]
         for l in range(1, len(W)):
             Z.append(A[l - 1] @ W[l] + b[l] if self.bias else A[l - 1] @ W[l])
@@ -92,14 +93,14 @@ class Network(Layers):
                 db[l] = delta[l].sum(axis=0)
         return Trace(Z, A, J, delta, dW, db)
 
-    def predict(self, X: npt.ArrayLike, n_threads: int | None = None) -> Array:
+    def predict(self, X: InputsLike, n_threads: int | None = None) -> Array:
         """Return Y_hat; see :meth:`fastmlp.Network.predict`. NumPy chooses its own threads."""
         checks.threads(n_threads)
         return self.forward(self._inputs(X)).A[-1]
 
     def loss(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
@@ -109,7 +110,7 @@ class Network(Layers):
 
     def gradients(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         loss: LossSpec = "squared_error",
         sample_weight: npt.ArrayLike | None = None,
@@ -120,7 +121,7 @@ class Network(Layers):
         step: Any = self.backward(self.forward(X), Y, J, weight)
         return Gradients(step.J, tuple(step.dW[1:]), tuple(step.db[1:] if self.bias else ()))
 
-    def trace(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
+    def trace(self, X: InputsLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
         """Return every quantity of a step; see :meth:`fastmlp.Network.trace`."""
         if Y is None:
             return self.forward(self._inputs(X))
@@ -128,7 +129,7 @@ class Network(Layers):
         X, Y, _ = check_samples(self, X, Y, None, J)
         return self.backward(self.forward(X), Y, J)
 
-    def jacobian(self, X: npt.ArrayLike) -> Array:
+    def jacobian(self, X: InputsLike) -> Array:
         """Return the derivatives of Y_hat by all parameters; see :meth:`fastmlp.Network.jacobian`."""
         W, _, s = self._by_layer()
         trace: Any = self.forward(self._inputs(X))
@@ -150,7 +151,7 @@ class Network(Layers):
 
     def train(
         self,
-        X: npt.ArrayLike,
+        X: InputsLike,
         Y: npt.ArrayLike,
         *,
         epochs: int,
@@ -200,13 +201,13 @@ class Network(Layers):
         return monitor.history
 
     def _value_and_gradient(
-        self, X: Array, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None, n_threads: int = 0
+        self, X: Inputs, Y: Array, weight: Array | None, loss: Loss, dropout: Dropout | None = None, n_threads: int = 0
     ) -> tuple[float, Array]:
         step: Any = self.backward(self.forward(X, dropout), Y, loss, weight, dropout)
         return step.J, self._flat(step)
 
     def _least_squares(
-        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+        self, X: Inputs, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
     ) -> Run:
         return Run(self, X, Y, weight, rule, state)
 
@@ -216,18 +217,17 @@ class Network(Layers):
         s = [None, *map(activation_of, hidden), output_activation_of(output)]
         return [None, *self.weights], [None, *self.biases], s
 
-    def _first_delta(self, X: Array, Y_hat: Array, slope: Array) -> Array:
-        step: Any = self.backward(self.forward(X), slope * self.dtype.type(len(X)), Given())
+    def _first_delta(self, X: Inputs, Y_hat: Array, slope: Array) -> Array:
+        step: Any = self.backward(self.forward(X), slope * self.dtype.type(X.shape[0]), Given())
         first: Array = step.delta[1]
         return first
 
-    def _mean_loss(self, X: Array, Y: Array, weight: Array | None, loss: Loss, n_threads: int = 0) -> float:
+    def _mean_loss(self, X: Inputs, Y: Array, weight: Array | None, loss: Loss, n_threads: int = 0) -> float:
         step: Any = self.backward(self.forward(X), Y, loss, weight)
         return float(step.J)
 
-    def _inputs(self, X: npt.ArrayLike) -> Array:
-        n_in = self.layer_sizes[0]
-        return checks.matrix(X, "X", self.dtype, n_in, f"a network of {n_in} input(s)")
+    def _inputs(self, X: InputsLike) -> Inputs:
+        return check_inputs(X, "X", self.dtype, self.layer_sizes[0])
 
     def _flat(self, step: Any) -> Array:
         """Return the gradient in the order of ``parameters``."""

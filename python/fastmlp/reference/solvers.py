@@ -19,6 +19,7 @@ from .arrays import Array
 if TYPE_CHECKING:
     from .losses import Loss
     from .monitor import Monitor
+    from .sparse import Inputs
     from .training import Task
 
 ENDS = {
@@ -33,9 +34,9 @@ class Differentiable(Protocol):
     """What solvers ask of a network, beside its layers."""
 
     def _in_float64(self) -> Any: ...
-    def _value_and_gradient(self, X: Array, Y: Array, weight: Array | None, loss: Loss) -> tuple[float, Array]: ...
+    def _value_and_gradient(self, X: Inputs, Y: Array, weight: Array | None, loss: Loss) -> tuple[float, Array]: ...
     def _least_squares(
-        self, X: Array, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
+        self, X: Inputs, Y: Array, weight: Array | None, rule: LevenbergMarquardt, state: list[float]
     ) -> Any: ...
 
 
@@ -259,7 +260,7 @@ class LevenbergMarquardt(Solver):
                 return
 
 
-def in_float64(task: Task) -> tuple[Array, Array, Array | None]:
+def in_float64(task: Task) -> tuple[Inputs, Array, Array | None]:
     """Return X, Y and weights in float64."""
     weight = task.sample_weight
     double = np.float64

@@ -19,6 +19,7 @@ from .losses import Loss
 from .metrics import Metric, check_metrics
 from .optimizers import Adam, Optimizer
 from .solvers import Solver
+from .sparse import Inputs, InputsLike, check_inputs, is_sparse
 from .validation import Samples
 
 
@@ -26,7 +27,7 @@ from .validation import Samples
 class Task:
     """The checked arguments of ``train``."""
 
-    X: Array
+    X: Inputs
     Y: Array
     sample_weight: Array | None
     validation: Samples | None
@@ -48,7 +49,7 @@ class Task:
     @property
     def n_batches(self) -> int:
         """Number of batches of an epoch."""
-        return -(-len(self.X) // self.batch_size)
+        return -(-len(self.Y) // self.batch_size)
 
     def curves(self) -> list[str]:
         """Return the names of what is recorded of every epoch."""
@@ -62,7 +63,7 @@ class Task:
             return
         if rows is None:
             assert self.random_state is not None
-            rows = validation.draw_rows(len(self.X), self.n_held_out, self.random_state)
+            rows = validation.draw_rows(len(self.Y), self.n_held_out, self.random_state)
         (self.X, self.Y, self.sample_weight), self.validation = validation.split(
             self.X, self.Y, self.sample_weight, rows
         )
@@ -71,7 +72,7 @@ class Task:
 
 def check_task(
     net: Layers,
-    X: npt.ArrayLike,
+    X: InputsLike,
     Y: npt.ArrayLike,
     epochs: int,
     batch_size: int | None,
@@ -92,8 +93,8 @@ def check_task(
     n_epochs = checks.integer(epochs, "epochs", 0)
     X, Y, weight = check_samples(net, X, Y, sample_weight, J, nonfinite)
     check = partial(check_samples, net, loss=J, nonfinite=nonfinite)
-    samples, n_held_out = validation.check_validation(validation_data, len(X), check)
-    n_rows = len(X) - n_held_out
+    samples, n_held_out = validation.check_validation(validation_data, len(Y), check)
+    n_rows = len(Y) - n_held_out
     size = n_rows if batch_size is None else min(checks.integer(batch_size, "batch_size", 1), n_rows)
     if optimizer is None:
         optimizer = Adam()
@@ -135,7 +136,7 @@ def check_task(
 
 def check_samples(
     net: Layers,
-    X: npt.ArrayLike,
+    X: InputsLike,
     Y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None,
     loss: Loss,
@@ -147,8 +148,11 @@ def check_samples(
     n_targets = loss.n_targets(n_out)
     if sample_weight is None and loss.domain is None and n_targets == n_out and net._can_read(X, Y):
         return X, Y, None  # type: ignore[return-value]  # arrays, as it has found
-    X = checks.matrix(X, names[0], net.dtype, n_in, f"a network of {n_in} input(s)", nonfinite)
-    Y = checks.targets(loss.encode(Y, n_out, names[1]), names[1], net.dtype, n_targets, len(X), nonfinite, names[0])
+    X = check_inputs(X, names[0], net.dtype, n_in, nonfinite)
+    n = X.shape[0]
+    if is_sparse(Y):
+        raise TypeError(f"{names[1]} is a sparse matrix, and targets are dense: pass {names[1]}.toarray()")
+    Y = checks.targets(loss.encode(Y, n_out, names[1]), names[1], net.dtype, n_targets, n, nonfinite, names[0])
     loss.check_domain(Y, names[1])
-    weight = checks.weights_of_samples(sample_weight, len(X), names[2], names[0])
+    weight = checks.weights_of_samples(sample_weight, n, names[2], names[0])
     return X, Y, None if weight is None else weight.astype(net.dtype)

@@ -10,8 +10,9 @@ import numpy as np
 from . import checks
 from .arrays import Array
 from .batches import permutation
+from .sparse import Inputs
 
-Samples = tuple[Array, Array, "Array | None"]  # X, Y and weights
+Samples = tuple[Inputs, Array, "Array | None"]  # X, Y and weights
 
 
 def check_validation(data: Any, n_rows: int, check: Callable[..., Samples]) -> tuple[Samples | None, int]:
@@ -39,15 +40,15 @@ def draw_rows(n_rows: int, n_held_out: int, rng: np.random.Generator) -> Array:
     return np.sort(permutation(n_rows, rng)[:n_held_out])
 
 
-def split(X: Array, Y: Array, weight: Array | None, held_out: Array) -> tuple[Samples, Samples]:
+def split(X: Inputs, Y: Array, weight: Array | None, held_out: Array) -> tuple[Samples, Samples]:
     """Return the samples to train on, and those held out, both in their order and with weights of a mean of 1."""
-    chosen = np.zeros(len(X), bool)
+    chosen = np.zeros(len(Y), bool)
     chosen[held_out] = True
 
     def part(rows: Array, what: str) -> Samples:
         if weight is not None and not weight[rows].any():
             raise ValueError(f"sample_weight is zero for every row {what}: hold out fewer, or pass them by yourself")
         weights = None if weight is None else checks.weights_of_samples(weight[rows], int(rows.sum()))
-        return X[rows], Y[rows], None if weights is None else weights.astype(X.dtype)
+        return X[rows], Y[rows], None if weights is None else weights.astype(Y.dtype)
 
     return part(~chosen, "left to train on"), part(chosen, "held out")
