@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
+from .c_export import to_c
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
 from .files import load, save
 from .lbfgs import LBFGS
@@ -56,6 +57,7 @@ __all__ = [
     "reference",
     "save",
     "schedules",
+    "to_c",
     "to_onnx",
 ]
 

@@ -26,6 +26,7 @@ from ..reference.optimizers import Optimizer
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
+from .c_export import CExport
 from .export import Exportable
 from .held import Held
 from .inputs import check_inputs, check_not_all_zero, check_weights
@@ -49,7 +50,9 @@ class Samples:
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron(Exportable, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # which has no types
+class Perceptron(  # type: ignore[misc]  # scikit-learn's has no types
+    Exportable, CExport, CallbackSupportMixin, BaseEstimator
+):
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY

@@ -264,6 +264,11 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
         check_not_all_zero(weight, "sample_weight times class_weight")
         return weight
 
+    def _c_arguments(self) -> dict[str, Any]:
+        arguments = super()._c_arguments()
+        exclusive = not self._label_binarizer.y_type_.startswith("multilabel")
+        return {**arguments, "labels": self.classes_ if exclusive else None}
+
     def _loss(self) -> Any:
         return self.loss
 

@@ -22,6 +22,8 @@ from .sparse import Inputs, InputsLike
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from .c_export import CReport
+
 # Rows whose derivatives by the inputs are computed together.
 ROWS_AT_A_TIME = 1024
 
@@ -276,6 +278,46 @@ class Layers(ABC):
         ['MatMul', 'Add', 'Tanh', 'MatMul', 'Add']
         """
         return onnx_network.written(onnx_network.network_model(self), path)
+
+    def to_c(
+        self,
+        path: str | os.PathLike[str],
+        name: str = "model",
+        kind: str = "float32",
+        calibration: npt.ArrayLike | None = None,
+        input_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        input_names: Sequence[str] | None = None,
+        labels: npt.ArrayLike | None = None,
+    ) -> CReport:
+        """Write the network as a C header that predicts; see :func:`fastmlp.to_c` for its parameters.
+
+        Parameters
+        ----------
+        path, name, kind, calibration, input_scaling, output_scaling, input_names, labels
+            As of :func:`fastmlp.to_c`.
+
+        Returns
+        -------
+        CReport
+            What the C code gives beside the network, measured, and the memory that it takes.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            As :func:`fastmlp.to_c`.
+
+        Examples
+        --------
+        >>> import fastmlp, os, tempfile
+        >>> net = fastmlp.Network([2, 16, 1], random_state=0)
+        >>> report = net.to_c(os.path.join(tempfile.mkdtemp(), "model.h"))
+        >>> report.max_error < 1e-6, report.stack_bytes
+        (True, 68)
+        """
+        from .c_export import export  # most programs do without
+
+        return export(self, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels)
 
     def input_gradients(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every input: how each row's outputs would change.
