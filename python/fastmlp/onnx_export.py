@@ -69,7 +69,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
         made: ModelProto = model.to_onnx(path)
         return made
     if hasattr(model, "steps"):
-        from .estimators.export import model_of_pipeline
+        from .estimators.onnx_export import model_of_pipeline
 
         return written(model_of_pipeline(model), path)
     raise TypeError(

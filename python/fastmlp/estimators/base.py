@@ -27,9 +27,9 @@ from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
 from .c_export import CExport
-from .export import Exportable
 from .held import Held
 from .inputs import check_inputs, check_not_all_zero, check_weights
+from .onnx_export import OnnxExport
 from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
 from .stopping import Record, ScoreStopping
 
@@ -50,9 +50,7 @@ class Samples:
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron(  # type: ignore[misc]  # scikit-learn's has no types
-    Exportable, CExport, CallbackSupportMixin, BaseEstimator
-):
+class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # has no types
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY

@@ -19,9 +19,9 @@ from ..reference.arrays import Array
 from ..reference.onnx_graph import Graph
 from . import settings
 from .documentation import with_parameters
-from .export import labels_for_onnx
 from .inputs import check_not_all_zero, check_samples
 from .interchange import Interchangeable
+from .onnx_export import labels_for_onnx
 
 
 @with_parameters

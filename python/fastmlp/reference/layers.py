@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from . import checks, files, onnx_network
+from . import checks
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
+from .portable import Portable
 from .results import Gradients
 from .sparse import Inputs, InputsLike
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
-    from .c_export import CReport
 
 # Rows whose derivatives by the inputs are computed together.
 ROWS_AT_A_TIME = 1024
@@ -30,7 +25,7 @@ ROWS_AT_A_TIME = 1024
 Self = TypeVar("Self", bound="Layers")
 
 
-class Layers(ABC):
+class Layers(Portable):
     """Sizes, activations and parameters: what both networks share, whoever computes with them."""
 
     def __init__(
@@ -216,108 +211,6 @@ class Layers(ABC):
     def _can_read(self, X: object, Y: object) -> bool:
         """Return whether X and Y are known to be right as they are; what is not goes through every check."""
         return False
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a safetensors file, which is complete or is what it was before.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where. A file that is there is replaced.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is NaN or infinite, or ``path`` is something else than a file.
-        OSError
-            If the file cannot be written.
-
-        Examples
-        --------
-        >>> import fastmlp, os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
-        >>> fastmlp.Network([2, 3, 1]).save(path)
-        >>> fastmlp.load(path).layer_sizes
-        (2, 3, 1)
-        """
-        files.save(self, path)
-
-    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> ModelProto:
-        """Return the network as an ONNX model, and write it to a file if there is a path for it.
-
-        The model has one input, X of shape (n_rows, n_in), and one output, Y_hat of shape (n_rows, n_out), both in the
-        network's dtype. It needs onnx: ``pip install 'fastmlp[onnx]'``.
-
-        Parameters
-        ----------
-        path : str or path-like, optional
-            Where. A file that is there is replaced as a whole, or stays what it was.
-
-        Returns
-        -------
-        onnx.ModelProto
-
-        Raises
-        ------
-        ImportError
-            If onnx is not installed.
-        ValueError
-            If a parameter is NaN or infinite, or the parameters take more than 2 GiB.
-        OSError
-            If the file cannot be written.
-
-        See Also
-        --------
-        fastmlp.to_onnx : exports estimators, pipelines and model files too.
-
-        Examples
-        --------
-        >>> import fastmlp
-        >>> model = fastmlp.Network([2, 3, 1]).to_onnx()
-        >>> [node.op_type for node in model.graph.node]
-        ['MatMul', 'Add', 'Tanh', 'MatMul', 'Add']
-        """
-        return onnx_network.written(onnx_network.network_model(self), path)
-
-    def to_c(
-        self,
-        path: str | os.PathLike[str],
-        name: str = "model",
-        kind: str = "float32",
-        calibration: npt.ArrayLike | None = None,
-        input_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-        output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-        input_names: Sequence[str] | None = None,
-        labels: npt.ArrayLike | None = None,
-    ) -> CReport:
-        """Write the network as a C header that predicts; see :func:`fastmlp.to_c` for its parameters.
-
-        Parameters
-        ----------
-        path, name, kind, calibration, input_scaling, output_scaling, input_names, labels
-            As of :func:`fastmlp.to_c`.
-
-        Returns
-        -------
-        CReport
-            What the C code gives beside the network, measured, and the memory that it takes.
-
-        Raises
-        ------
-        ValueError, TypeError, OSError
-            As :func:`fastmlp.to_c`.
-
-        Examples
-        --------
-        >>> import fastmlp, os, tempfile
-        >>> net = fastmlp.Network([2, 16, 1], random_state=0)
-        >>> report = net.to_c(os.path.join(tempfile.mkdtemp(), "model.h"))
-        >>> report.max_error < 1e-6, report.stack_bytes
-        (True, 68)
-        """
-        from .c_export import export  # most programs do without
-
-        return export(self, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels)
 
     def input_gradients(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every input: how each row's outputs would change.

@@ -29,7 +29,7 @@ LABELS: dict[str, Any] = {"i": np.int64, "u": np.int64, "b": np.bool_, "f": np.f
 ROUNDED = [int(n) for n in sklearn.__version__.split(".")[:2]] >= [1, 8]
 
 
-class Exportable:
+class OnnxExport:
     """What gives estimators their ``to_onnx``."""
 
     network_: Network
@@ -104,7 +104,7 @@ def model_of(scalers: Sequence[Any], est: Any) -> ModelProto:
 def model_of_pipeline(pipeline: Any) -> ModelProto:
     """Return a pipeline of scalers and an estimator as a model; TypeError names the step that is something else."""
     *before, (name, est) = pipeline.steps
-    if not isinstance(est, Exportable):
+    if not isinstance(est, OnnxExport):
         raise TypeError(
             f"step {name!r}, the last one, is a {type(est).__name__}: to_onnx takes pipelines that end in an estimator "
             "of fastmlp"
