@@ -297,11 +297,12 @@ class Trainable(Layers):
                     task.n_threads,
                     monitor.watches_epochs,
                     seen,
-                    report if bits or monitor.has_watchers else None,
+                    report if bits or monitor.callbacks or monitor.has_watchers else None,
                 )
         except BaseException:
-            losses, validation_losses = seen.take()  # of epochs that nobody has heard of
-            monitor.add(losses, validation_losses, list(islice(ends, len(losses))), tell=False)
+            if monitor.callbacks or optimizer.schedule is not None:
+                losses, validation_losses = seen.take()  # of epochs that nobody has heard of
+                monitor.add(losses, validation_losses, list(islice(ends, len(losses))), tell=False)
             raise
         finally:
             note()
