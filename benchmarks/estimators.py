@@ -13,7 +13,7 @@ scikit-learn, too, computes in X's type. Five folds are the same for all peers, 
 Numbers, and the targets of regressions, are standardised by the training rows. Scores are accuracy, or R^2: mean and
 standard deviation over the folds. Seconds are the median fit of the folds; peers take turns within each fold, in
 alternating order.
-Gradient boosting (HistGradientBoosting with default settings) is there to tell what the data would allow.
+Gradient boosting (HistGradientBoosting with default settings) tells what the data would allow.
 
 Each data set is measured in processes of its own: in one where every peer has one thread, and in one where every peer
 uses as many as it likes.
@@ -52,7 +52,8 @@ SETTINGS: dict[str, dict[str, Any]] = {  # those that are not the default
     "flights": {"hidden_layer_sizes": (64, 64), "max_iter": 10},
 }
 QUICK = ("wine", "diabetes")
-PEERS = ("scikit-learn", "fastmlp", "boosting")
+NETWORKS = ("scikit-learn", "fastmlp")
+PEERS = (*NETWORKS, "boosting")
 
 
 @dataclass
@@ -95,10 +96,10 @@ class Result:
         return self.score("fastmlp")[0] >= score - deviation
 
     def row(self) -> str:
-        """Return a line of the Markdown table."""
-        scores = ["{:.3f} ± {:.3f}".format(*self.score(peer)) for peer in PEERS]
-        epochs = [f"{self.epochs(peer):.0f}" for peer in PEERS[:2]]
-        seconds = [f"{self.seconds(peer):.3g}" for peer in PEERS]
+        """Return a line of the Markdown table, with dashes for a peer that was left out."""
+        scores = ["{:.3f} ± {:.3f}".format(*self.score(peer)) if peer in self.fits else "-" for peer in PEERS]
+        epochs = [f"{self.epochs(peer):.0f}" for peer in NETWORKS]
+        seconds = [f"{self.seconds(peer):.3g}" if peer in self.fits else "-" for peer in PEERS]
         size = [f"{self.rows:,}", str(self.features), str(self.threads or "all")]
         return f"| {' | '.join([self.name, *size, *scores, *epochs, *seconds, f'{self.times_faster:.1f}'])} |"
 
@@ -125,8 +126,8 @@ def estimator(peer: str, is_classification: bool, settings: dict[str, Any], thre
     return getattr(neural_network, f"MLP{kind}")(**settings)
 
 
-def measure(name: str, threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
-    """Cross-validate all peers on a data set, in this process."""
+def measure(name: str, peers: Sequence[str], threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
+    """Cross-validate peers on a data set, in this process."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -134,10 +135,10 @@ def measure(name: str, threads: int | None, settings: dict[str, Any], dtype: str
     data = DATASETS[name]()
     splitter = StratifiedKFold if data.is_classification else KFold
     folds = splitter(FOLDS, shuffle=True, random_state=0).split(data.X, data.y)
-    fits: dict[str, list[Fit]] = {peer: [] for peer in PEERS}
+    fits: dict[str, list[Fit]] = {peer: [] for peer in peers}
     for seed, (train, test) in enumerate(folds):
         samples = standardised(data, train, test, dtype)
-        for peer in PEERS if seed % 2 else reversed(PEERS):
+        for peer in peers if seed % 2 else reversed(peers):
             model = estimator(peer, data.is_classification, {**settings, "random_state": seed}, threads)
             fits[peer].append(fit(model, *samples))
     rows, features = data.X.shape
@@ -163,14 +164,14 @@ def fit(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> Fit:
     return Fit(model.score(X_test, y_test), seconds, getattr(model, "n_iter_", None))
 
 
-def measure_apart(name: str, threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
+def measure_apart(name: str, peers: Sequence[str], threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
     """Do :func:`measure` in a new process, whose libraries have so many threads."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.pop(variable, None)
         if threads:
             os.environ[variable] = str(threads)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure, name, threads, settings, dtype).result()
+        return pool.submit(measure, name, peers, threads, settings, dtype).result()
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -200,7 +201,7 @@ def draw(results: Sequence[Result], path: str) -> None:
         places = [names.index(result.name) for result in shown]
         ends = ([result.seconds(peer) for result in shown] for peer in ("fastmlp", "scikit-learn"))
         axes.hlines(places, *ends, color="#cccccc", linewidth=3)
-        for peer in PEERS:
+        for peer in results[0].fits:
             seconds = [result.seconds(peer) for result in shown]
             axes.scatter(seconds, places, 36, colours[peer], marker=markers[peer], label=peer, zorder=2)
         for result, place in zip(shown, places, strict=True):
@@ -213,7 +214,7 @@ def draw(results: Sequence[Result], path: str) -> None:
         axes.set_title("all threads" if threads is None else f"{threads} thread(s)", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].invert_yaxis()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(PEERS), frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path)
 
 
@@ -224,6 +225,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} alone, and five epochs")
     parser.add_argument("--batch-size", type=int, help="samples of a batch, instead of 200")
     parser.add_argument("--dtype", default="float64", choices=("float64", "float32"), help="of X")
+    parser.add_argument("--no-boosting", action="store_true", help="leave out gradient boosting, which takes longest")
     parser.add_argument("--json", help="write all scores, seconds and epochs to this file")
     parser.add_argument("--chart", help="write a chart of the seconds to this file")
     args = parser.parse_args(argv)
@@ -232,11 +234,12 @@ def main(argv: list[str] | None = None) -> int:
     changed: dict[str, Any] = {"max_iter": 5} if args.quick else {}
     if args.batch_size:
         changed["batch_size"] = args.batch_size
+    peers = NETWORKS if args.no_boosting else PEERS
     print(HEAD)
     results = []
     for name in names:
         for number in threads:
-            results.append(measure_apart(name, number, SETTINGS[name] | changed, args.dtype))
+            results.append(measure_apart(name, peers, number, SETTINGS[name] | changed, args.dtype))
             print(results[-1].row(), flush=True)
     for number in threads:
         print("\n" + summary([result for result in results if result.threads == number]))

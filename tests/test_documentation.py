@@ -34,9 +34,9 @@ def test_examples_of_docstrings(name: str) -> None:
 def test_every_public_thing_has_an_example() -> None:
     methods = [
         getattr(fastmlp.Network, n)
-        for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train")
+        for n in ("from_parameters", "predict", "loss", "gradients", "trace", "jacobian", "train", "to_onnx")
     ]
-    for thing in [*PUBLIC, *methods, fastmlp.Network.save]:
+    for thing in [*PUBLIC, *methods, fastmlp.Network.save, fastmlp.Network.to_c]:
         assert ">>>" in (thing.__doc__ or ""), thing
 
 
@@ -85,7 +85,14 @@ def test_the_page_for_those_who_switch_names_every_parameter_of_the_estimators()
     assert [name for name in parameters if f"`{name}`" not in text] == []
 
 
-PAGES = ["README.md", "docs/training.md", "docs/estimators.md", "docs/coming-from.md"]
+PAGES = [
+    "README.md",
+    "docs/training.md",
+    "docs/estimators.md",
+    "docs/coming-from.md",
+    "docs/exporting.md",
+    "docs/embedded.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

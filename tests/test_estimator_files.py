@@ -1,4 +1,4 @@
-"""Model files of estimators and pipelines: what is saved predicts the same when it comes back, and nothing else does."""
+"""Model files of estimators and pipelines: what is saved comes back and predicts the same, and nothing else does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_files import rewrite
 
 import fastmlp
 from fastmlp import reference
 from fastmlp.reference import files
 from fastmlp.reference.arrays import Array
-from test_files import rewrite
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -36,7 +36,7 @@ def iris(labels: str) -> tuple[Array, Array]:
     X, y = load_iris(return_X_y=True)
     names = {
         "int": y,
-        "float": y + 0.5,
+        "float": 2.0 * y,
         "str": np.array(["setosa", "versicolor", "virginica"])[y],
         "object": np.array(["setosa", "versicolor", "virginica"], dtype=object)[y],
         "bool": y > 0,
@@ -109,8 +109,10 @@ def test_it_goes_on_from_its_weights(path: Path) -> None:
 
 def test_objects_are_left_out_with_a_warning(path: Path) -> None:
     X, y = iris("int")
-    model = fastmlp.MLPClassifier(max_iter=2, solver=fastmlp.Adam(0.01), class_weight={0: 1.0, 1: 2.0, 2: 1.0}).fit(X, y)
-    with pytest.warns(UserWarning, match="solver, class_weight"):
+    model = fastmlp.MLPClassifier(max_iter=2, solver=fastmlp.Adam(0.01), class_weight={0: 1.0, 1: 2.0, 2: 1.0}).fit(
+        X, y
+    )
+    with pytest.warns(UserWarning, match="class_weight, solver"):
         fastmlp.save(model, path)
     other = fastmlp.load(path)
     assert other.solver == "adam"
@@ -130,8 +132,8 @@ def test_what_a_file_does_not_hold_is_refused_and_the_old_file_stays(path: Path)
         fastmlp.save({"a": 1}, path)
     with pytest.raises(sklearn.exceptions.NotFittedError):
         fastmlp.save(fastmlp.MLPClassifier(), path)
+    own = fastmlp.MLPRegressor(lambda out, Y: (((out - Y) ** 2).sum(axis=1), 2 * (out - Y)), max_iter=2).fit(X, y)
     with pytest.raises(ValueError, match="loss is a function"):
-        own = fastmlp.MLPRegressor(lambda out, Y: (((out - Y) ** 2).sum(axis=1), 2 * (out - Y)), max_iter=2).fit(X, y)
         fastmlp.save(own, path)
     assert path.read_bytes() == before
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from . import _simd as _simd  # acts when it is imported
 from . import reference
 from ._core import __version__
+from .c_export import to_c
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
 from .files import load, save
 from .lbfgs import LBFGS
 from .network import Network
+from .onnx_export import to_onnx
 from .reference import schedules
 from .reference.checkpoints import Checkpoint
 from .reference.divergence import DivergenceWarning
@@ -55,6 +57,8 @@ __all__ = [
     "reference",
     "save",
     "schedules",
+    "to_c",
+    "to_onnx",
 ]
 
 # They need scikit-learn, which is imported where they are used.

@@ -111,6 +111,11 @@ def load(path: str) -> TabularModel:
         raise UserError(str(error)) from None
     if table is None:
         raise UserError(f"{path}: a network without the names of its columns; use fastmlp.load(path).predict(X)")
+    return assemble(path, network, table)
+
+
+def assemble(path: str, network: Network, table: dict[str, Any]) -> TabularModel:
+    """Return the model of a network and the table that its file has; UserError if they do not fit."""
     n_in, n_out = network.layer_sizes[0], network.layer_sizes[-1]
     features, classes = _names(path, table.get("features")), _names(path, table.get("classes"))
     [target] = _names(path, [table.get("target")])

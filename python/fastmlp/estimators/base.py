@@ -26,8 +26,10 @@ from ..reference.optimizers import Optimizer
 from ..reference.results import History
 from ..reference.solvers import Solver
 from . import settings
+from .c_export import CExport
 from .held import Held
 from .inputs import check_inputs, check_not_all_zero, check_weights
+from .onnx_export import OnnxExport
 from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
 from .stopping import Record, ScoreStopping
 
@@ -48,7 +50,7 @@ class Samples:
 
 
 @dataclass(eq=False, repr=False)
-class Perceptron(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # which has no types
+class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]  # has no types
     """The parameters that both estimators have, and the methods that don't depend on what is learnt."""
 
     _: KW_ONLY

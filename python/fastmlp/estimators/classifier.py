@@ -16,10 +16,12 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_label
 from sklearn.utils.validation import column_or_1d
 
 from ..reference.arrays import Array
+from ..reference.onnx_graph import Graph
 from . import settings
 from .documentation import with_parameters
 from .inputs import check_not_all_zero, check_samples
 from .interchange import Interchangeable
+from .onnx_export import labels_for_onnx
 
 
 @with_parameters
@@ -195,6 +197,23 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
         with np.errstate(divide="ignore"):  # a probability may round to zero
             return np.log(self.predict_proba(X))
 
+    def _add_predictions(self, graph: Graph, outputs: str) -> None:
+        labels, dtype = labels_for_onnx(self.classes_), self.network_.dtype
+        if self.network_.activations[-1] == "softmax":
+            label = graph.add("Gather", labels, graph.add("ArgMax", outputs, axis=1, keepdims=0))
+            graph.output(label, "label", labels.dtype)
+            graph.output(outputs, "probabilities", dtype, self.n_outputs_)
+            return
+        above = graph.cast(graph.add("Greater", outputs, 0.5), np.bool_, np.int64)
+        if self.n_outputs_ > 1:
+            graph.output(above, "label", np.int64, self.n_outputs_)
+            graph.output(outputs, "probabilities", dtype, self.n_outputs_)
+            return
+        label = graph.add("Gather", labels[[0, -1]], graph.flat(above))  # there may be one class alone
+        graph.output(label, "label", labels.dtype)
+        both = graph.add("Concat", graph.add("Sub", 1.0, outputs), outputs, axis=1)
+        graph.output(both, "probabilities", dtype, 2)
+
     def _check_samples(self, X: Any, y: Any, *, reset: bool, incremental: bool = False) -> tuple[Any, Any]:
         X, y = check_samples(self, X, y, numeric=False, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -244,6 +263,11 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
         weight = of_classes if weight is None else weight * of_classes
         check_not_all_zero(weight, "sample_weight times class_weight")
         return weight
+
+    def _c_arguments(self) -> dict[str, Any]:
+        arguments = super()._c_arguments()
+        exclusive = not self._label_binarizer.y_type_.startswith("multilabel")
+        return {**arguments, "labels": self.classes_ if exclusive else None}
 
     def _loss(self) -> Any:
         return self.loss

@@ -16,8 +16,10 @@ from ..network import Network
 from ..reference import checks, files
 from ..reference.arrays import Array
 from ..reference.results import History
+from . import settings
 from .base import Perceptron
 from .classifier import MLPClassifier
+from .held import Held
 from .regressor import MLPRegressor
 
 VERSION = 1
@@ -66,10 +68,15 @@ def restore(network: Network, described: dict[str, Any]) -> Any:
         est.feature_names_in_ = np.array(names, dtype=object)
     if isinstance(est, MLPClassifier):
         _restore_classes(est, described.get("classes"))
-    if est._outputs_for(checks.integer(getattr(est, "n_outputs_", None), "n_outputs_", 1))[0] != network.layer_sizes[-1]:
+    if (
+        est._outputs_for(checks.integer(getattr(est, "n_outputs_", None), "n_outputs_", 1))[0]
+        != network.layer_sizes[-1]
+    ):
         raise ValueError("its targets do not fit its network")
     est.network_ = network
-    est._begin_anew()
+    n_samples = est.t_ / max(1, len(est.loss_curve_))
+    solver = settings.chosen_solver(est, network, round(n_samples))
+    est._held = Held.of(est, settings.make_optimizer(est, solver, n_samples), settings.generator(est.random_state))
     est.history_ = History(list(est.loss_curve_), stop_reason="loaded from a file")
     if "steps" not in described:
         return est
@@ -86,6 +93,8 @@ def _describe(est: Perceptron) -> dict[str, Any]:
             parameters[name] = plain
         else:
             left_out.append(name)
+    if "loss" in left_out:
+        raise ValueError("loss is a function, which a file does not hold: save network_ instead")
     if left_out:
         warnings.warn(
             f"the file holds numbers and names, and not the objects of {', '.join(left_out)}: the loaded estimator "
@@ -98,8 +107,6 @@ def _describe(est: Perceptron) -> dict[str, Any]:
         "parameters": parameters,
         "fitted": {name: _to_json(getattr(est, name)) for name in FITTED},
     }
-    if "loss" in left_out:
-        raise ValueError("loss is a function, which a file does not hold: save network_ instead")
     if hasattr(est, "feature_names_in_"):
         described["feature_names"] = [str(name) for name in est.feature_names_in_]
     if isinstance(est, MLPClassifier):
@@ -127,7 +134,7 @@ def _restore_classes(est: MLPClassifier, classes: Any) -> None:
         raise ValueError("its classes do not fit its outputs")
 
 
-def _describe_scaler(name: str, scaler: Any) -> dict[str, Any]:
+def _describe_scaler(name: str | None, scaler: Any) -> dict[str, Any]:
     if scaler is None or (isinstance(scaler, str) and scaler == "passthrough"):
         return {"kind": "passthrough"}
     kind = type(scaler).__name__
@@ -167,7 +174,9 @@ def _dict(described: dict[str, Any], key: str, known: Any) -> dict[str, Any]:
     """Return a field that is a dictionary with some of the known keys."""
     value = described.get(key)
     if not isinstance(value, dict) or (unknown := set(value) - set(known)):
-        raise ValueError(f"its {key} are missing" if not isinstance(value, dict) else f"its {key} have {sorted(unknown)}")
+        raise ValueError(
+            f"its {key} are missing" if not isinstance(value, dict) else f"its {key} have {sorted(unknown)}"
+        )
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ..files import save
 from ..network import Network
 from ..reference import specs
 from ..reference.arrays import Array
@@ -47,7 +49,29 @@ INSTEAD = "pickle this estimator, or save() its network_, instead"
 
 
 class Interchangeable(Perceptron):
-    """Estimators that scikit-learn has a counterpart of."""
+    """Estimators that scikit-learn has a counterpart of, and that files hold."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to a file; :func:`fastmlp.save` says what is in it, and what is raised.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where. A file that is there is replaced.
+
+        See Also
+        --------
+        fastmlp.load : reads it.
+
+        Examples
+        --------
+        >>> import fastmlp, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+        >>> fastmlp.MLPRegressor(solver="lbfgs", random_state=0).fit([[0.0], [1.0]], [0.0, 1.0]).save(path)
+        >>> fastmlp.load(path).predict([[1.0]]).round(2)
+        array([1.])
+        """
+        save(self, path)
 
     def to_sklearn(self) -> Any:
         """Return a fitted estimator of scikit-learn's own with the same network: the same predictions.

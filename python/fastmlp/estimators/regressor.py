@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ..reference import specs
 from ..reference.arrays import Array
 from ..reference.losses import LOSSES, GaussianNll, Quantile
+from ..reference.onnx_graph import Graph
 from . import settings
 from .documentation import with_parameters
 from .inputs import check_samples
@@ -155,6 +156,19 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
         if (levels := outputs.shape[1] // self.n_outputs_) > 1:
             return _flat(outputs.reshape(len(outputs), levels, -1).swapaxes(1, 2))
         return _flat(outputs)
+
+    def _add_predictions(self, graph: Graph, outputs: str) -> None:
+        n, levels = self.n_outputs_, self._n_levels()
+        shape, predictions = [n], {"variable": outputs}
+        if self._loss_class() is GaussianNll:
+            mean, variance = graph.halves(outputs)
+            predictions = {"variable": mean, "std": graph.add("Sqrt", variance)}
+        elif levels > 1:
+            by_level = graph.add("Reshape", outputs, np.array([0, levels, n], np.int64))
+            shape, predictions = [n, levels], {"variable": graph.add("Transpose", by_level, perm=[0, 2, 1])}
+        for name, tensor in predictions.items():
+            single = n == 1
+            graph.output(graph.flat(tensor) if single else tensor, name, self.network_.dtype, *shape[single:])
 
     def _check_samples(self, X: Any, y: Any, *, reset: bool, incremental: bool = False) -> tuple[Any, Any]:
         X, y = check_samples(self, X, y, numeric=True, reset=reset)

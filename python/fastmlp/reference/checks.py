@@ -21,6 +21,11 @@ MAX_THREADS = 1024
 MAX_ELEMENTS = 2**59
 
 
+def missing_extra(module: str, extra: str) -> ImportError:
+    """Return the error that names the command which installs an optional dependency."""
+    return ImportError(f"{module} is not installed: pip install 'fastmlp[{extra}]'")
+
+
 def find(name: object, known: Mapping[str, T], what: str) -> T:
     """Return ``known[name]``, or raise naming the nearest right one."""
     if not isinstance(name, str):

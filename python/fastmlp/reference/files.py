@@ -65,19 +65,12 @@ def save(
     OSError
         If the file cannot be written.
     """
-    if (index := checks.find_nonfinite(network.parameters)) >= 0:
-        raise ValueError(f"parameters[{index}] is {network.parameters[index]}: such a network is not saved")
-    spec = {
-        "layer_sizes": network.layer_sizes,
-        "activations": network.activations,
-        "bias": network.bias,
-        "dtype": network.dtype.name,
-    }
-    metadata = {"format": "fastmlp", "format_version": VERSION, "sha256": NO_DIGEST, "network": _to_json(spec)}
+    check_parameters(network)
+    metadata = {"format": "fastmlp", "format_version": VERSION, "sha256": NO_DIGEST, "network": description(network)}
     if extra is not None:
-        metadata[checks.find(kind, dict.fromkeys(KINDS, kind), "kind")] = _to_json(extra)
+        metadata[checks.find(kind, dict.fromkeys(KINDS, kind), "kind")] = to_json(extra)
     tensors = _tensors(network.layer_sizes, network.bias, network.dtype)
-    header = _to_json({"__metadata__": metadata, **tensors}).encode("ascii")
+    header = to_json({"__metadata__": metadata, **tensors}).encode("ascii")
     header += b" " * (-len(header) % 8)
     if len(header) > MAX_HEADER:
         raise ValueError(f"extra takes {len(header)} bytes: a model file has room for {MAX_HEADER}")
@@ -85,6 +78,23 @@ def save(
     data = _bytes_of(network.parameters.astype(network.dtype.newbyteorder("<"), copy=False))
     header = header.replace(NO_DIGEST.encode(), _digest(length, header, data).encode(), 1)
     write_atomically(path, (length, header, data))
+
+
+def check_parameters(network: Layers) -> None:
+    """Raise ValueError if a parameter is NaN or infinite."""
+    if (index := checks.find_nonfinite(network.parameters)) >= 0:
+        raise ValueError(f"parameters[{index}] is {network.parameters[index]}: such a network is not saved")
+
+
+def description(network: Layers) -> str:
+    """Return as JSON what a network is, without its parameters."""
+    spec = {
+        "layer_sizes": network.layer_sizes,
+        "activations": network.activations,
+        "bias": network.bias,
+        "dtype": network.dtype.name,
+    }
+    return to_json(spec)
 
 
 def load(path: str | os.PathLike[str], network_class: type[AnyNetwork]) -> tuple[AnyNetwork, dict[str, Any] | None]:
@@ -252,7 +262,8 @@ def _bytes_of(a: Array) -> memoryview:
     return a.view(np.uint8).data
 
 
-def _to_json(value: object) -> str:
+def to_json(value: object) -> str:
+    """Return a value as JSON, without blanks; ValueError if a number is not finite."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from . import checks, files
+from . import checks
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
+from .portable import Portable
 from .results import Gradients
 from .sparse import Inputs, InputsLike
 
@@ -25,7 +25,7 @@ ROWS_AT_A_TIME = 1024
 Self = TypeVar("Self", bound="Layers")
 
 
-class Layers(ABC):
+class Layers(Portable):
     """Sizes, activations and parameters: what both networks share, whoever computes with them."""
 
     def __init__(
@@ -211,31 +211,6 @@ class Layers(ABC):
     def _can_read(self, X: object, Y: object) -> bool:
         """Return whether X and Y are known to be right as they are; what is not goes through every check."""
         return False
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a safetensors file, which is complete or is what it was before.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where. A file that is there is replaced.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is NaN or infinite, or ``path`` is something else than a file.
-        OSError
-            If the file cannot be written.
-
-        Examples
-        --------
-        >>> import fastmlp, os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
-        >>> fastmlp.Network([2, 3, 1]).save(path)
-        >>> fastmlp.load(path).layer_sizes
-        (2, 3, 1)
-        """
-        files.save(self, path)
 
     def input_gradients(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every input: how each row's outputs would change.

@@ -1,0 +1,165 @@
+"""Models as C: networks, estimators, pipelines and model files. :mod:`fastmlp.reference.c_export` writes the code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .network import Network
+from .reference import files
+from .reference.layers import Layers
+
+if TYPE_CHECKING:
+    from .reference.c_export import CReport
+
+# Steps of a pipeline that can stand before an estimator: of scikit-learn, by the names of their classes.
+SCALERS = ("StandardScaler", "MinMaxScaler")
+
+
+def to_c(
+    model: Any,
+    path: str | os.PathLike[str],
+    name: str = "model",
+    kind: str = "float32",
+    calibration: npt.ArrayLike | None = None,
+    input_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    input_names: Sequence[str] | None = None,
+    labels: npt.ArrayLike | None = None,
+) -> CReport:
+    """Write a model as a C header that predicts, for microcontrollers and other places without Python.
+
+    The header is C99 that needs <math.h> and <stdint.h>, takes no memory but the stack's, and has test vectors that it
+    checks itself against. docs/embedded.md says what is in it.
+
+    Parameters
+    ----------
+    model : Network, MLPClassifier, MLPRegressor, Pipeline, str or path-like
+        What to write: a network of the core or of the reference, a fitted estimator, a pipeline of StandardScaler or
+        MinMaxScaler and such an estimator, or the file of a model that ``fastmlp train`` or :meth:`Network.save` wrote.
+    path : str or path-like
+        Where. A file that is there is replaced; the new one is complete, or the old one stays.
+    name : str, default "model"
+        With what all names in the header begin, so that a program can have several models.
+    kind : {"float32", "float64", "int16", "int8"}, default "float32"
+        The arithmetic. "int16" and "int8" are fixed point: integers with a power of two as the scale of each layer.
+        There the activations "softmax", "exp" and "mean_variance" of outputs are left out, and their net inputs given.
+    calibration : array_like, shape (n, n_in), optional
+        Typical inputs, as the model takes them: a few hundred rows of the training data. Fixed point needs them, as its
+        formats just hold what the layers give for them. All kinds measure their errors on them; by default floating
+        point does so on normally distributed ones.
+    input_scaling : (mean, scale) of array_like, shapes (n_in,), optional
+        The network is given (x - mean) / scale. It has what a pipeline or a model file brings along already.
+    output_scaling : (mean, scale) of array_like, shapes (n_out,), optional
+        The outputs are y * scale + mean. Not for classifiers.
+    input_names : sequence of str, optional
+        Names of the inputs in their order, for a comment.
+    labels : array_like, shape (n_classes,), optional
+        What the outputs stand for, integers or texts: a comment and an array. A single sigmoid output has two.
+
+    Returns
+    -------
+    CReport
+        What the C code gives beside the network, measured, and the memory that it takes.
+
+    Raises
+    ------
+    ValueError
+        If the model has a step that C code is not written for, which is named, fixed point has no calibration data or
+        would overflow, a parameter is not finite, or an argument is outside its range.
+    TypeError
+        If the model is none, or an argument of the wrong type.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import fastmlp, os, tempfile
+    >>> from fastmlp.data import load_digits
+    >>> X, labels = load_digits()
+    >>> net = fastmlp.Network([64, 32, 10], "relu", "softmax", random_state=0)
+    >>> history = net.train(X, labels, epochs=20, batch_size=32, loss="log_loss",
+    ...                     optimizer=fastmlp.Adam(0.003), random_state=0)
+    >>> path = os.path.join(tempfile.mkdtemp(), "digits.h")
+    >>> report = fastmlp.to_c(net, path, name="digits", kind="int8", calibration=X, labels=range(10))
+    >>> report.agreement > 0.98, report.data_bytes, report.stack_bytes
+    (True, 2536, 32)
+    """
+    from .reference.c_export import export  # most programs do without
+
+    network, found = _taken_apart(model)
+    given: dict[str, Any] = {
+        "input_scaling": input_scaling,
+        "output_scaling": output_scaling,
+        "input_names": input_names,
+        "labels": labels,
+    }
+    for what in ("input_scaling", "output_scaling"):
+        if given[what] is not None and found.get(what) is not None:
+            raise ValueError(f"{what}: the model has a scaling of its own")
+    arguments: dict[str, Any] = found | {what: value for what, value in given.items() if value is not None}
+    return export(network, path, name, kind, calibration, **arguments)
+
+
+def _taken_apart(model: Any) -> tuple[Layers, dict[str, Any]]:
+    """Return a model's network, and the arguments of ``export`` that follow from what is around it."""
+    if isinstance(model, Layers):
+        return model, {}
+    if isinstance(model, (str, os.PathLike)):
+        return _file(model)
+    if hasattr(model, "steps"):
+        return _pipeline(model)
+    if hasattr(model, "_c_arguments"):
+        arguments: dict[str, Any] = model._c_arguments()
+        return model._fitted(), arguments
+    raise TypeError(
+        "to_c takes a Network, an MLPClassifier or MLPRegressor of fastmlp, a Pipeline that ends in one, or the path "
+        f"of a model file; not a {type(model).__name__}"
+    )
+
+
+def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
+    network, table = files.load(path, Network)
+    if table is None:
+        return network, {}
+    try:
+        inputs, outputs = table["inputs"], table["outputs"]
+        return network, {
+            "input_scaling": (inputs["mean"], inputs["scale"]),
+            "output_scaling": (outputs["mean"], outputs["scale"]),
+            "input_names": table["features"],
+            "labels": table["classes"] or None,
+        }
+    except (KeyError, TypeError):
+        raise ValueError(f"{os.fsdecode(path)}: what is beside its network was not written by fastmlp train") from None
+
+
+def _pipeline(model: Any) -> tuple[Layers, dict[str, Any]]:
+    *before, (_, last) = model.steps
+    network, arguments = _taken_apart(last)
+    mean, scale = np.zeros(network.layer_sizes[0]), np.ones(network.layer_sizes[0])
+    for step, scaler in before:
+        if scaler is None or scaler == "passthrough":
+            continue
+        shift, factor = _scaling(step, scaler)
+        mean, scale = mean + shift * scale, scale * factor
+    names = getattr(model, "feature_names_in_", None)
+    return network, arguments | {"input_scaling": (mean, scale), "input_names": names}
+
+
+def _scaling(step: str, scaler: Any) -> tuple[Any, Any]:
+    """Return mean and scale of a scaler: it gives (x - mean) / scale."""
+    kind = type(scaler).__name__
+    if kind not in SCALERS or not type(scaler).__module__.startswith("sklearn."):
+        raise ValueError(f"step {step!r} is a {kind}: there is C code for {' and '.join(SCALERS)} before an estimator")
+    if not hasattr(scaler, "scale_"):
+        raise ValueError(f"step {step!r}, a {kind}, is not fitted yet")
+    if kind == "StandardScaler":
+        return scaler.mean_ if scaler.with_mean else 0.0, scaler.scale_ if scaler.with_std else 1.0
+    if scaler.clip:
+        raise ValueError(f"step {step!r} is a MinMaxScaler with clip=True: there is no C code for the clipping")
+    return -scaler.min_ / scaler.scale_, 1 / scaler.scale_
