@@ -216,11 +216,15 @@ def test_threads_of_a_pool_share_one_model(iris: Data) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
 @pytest.mark.parametrize(
-    "parameters", [{}, {"early_stopping": True}, {"solver": "lbfgs"}, {"solver": "rprop"}], ids=str
+    "parameters",
+    [{}, {"early_stopping": True}, {"solver": "lbfgs", "hidden_layer_sizes": (400, 400)}, {"solver": "rprop"}],
+    ids=str,
 )
 def test_ctrl_c_leaves_a_fitted_estimator(parameters: dict[str, Any], digits: tuple[Array, Array]) -> None:
     X, y = digits[0], digits[1].argmax(axis=1)
-    model = MLPClassifier((100,), max_iter=10**6, n_iter_no_change=10**6, tol=0, alpha=0, random_state=0, **parameters)
+    model = MLPClassifier(max_iter=10**6, n_iter_no_change=10**6, tol=0, alpha=0, random_state=0).set_params(
+        **parameters
+    )
     # A busy machine may keep the process waiting: one quick answer of three shows what the code does.
     assert any(seconds_to_end(model, X, y) < 0.2 for _ in range(3))
     assert model.score(X, y) > 0.5
@@ -239,7 +243,11 @@ def seconds_to_end(model: Any, X: Array, y: Array) -> float:
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Timer(0.5, send).start()
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, y)
+    timer = threading.Timer(0.5, send)
+    timer.start()
+    try:
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            model.fit(X, y)
+    finally:
+        timer.cancel()
     return time.perf_counter() - sent[0]
