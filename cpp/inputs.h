@@ -32,6 +32,16 @@ struct Inputs {
   Inputs() = default;
   Inputs(const T* X) : dense(X) {}
 
+  // to[j] = X[row, j].
+  void lay_row(int64_t row, int64_t n_in, T* to) const {
+    if (dense) {
+      std::copy_n(dense + row * n_in, n_in, to);
+      return;
+    }
+    std::fill_n(to, n_in, T(0));
+    add_row(row, to, 1);
+  }
+
   // to[i * stride + j] = X[row(i), j], for n rows.
   template <class Row>
   void lay_rows(int64_t n, const Row& row, int64_t n_in, T* to, int64_t stride) const {
@@ -39,10 +49,7 @@ struct Inputs {
       for (int64_t i = 0; i < n; i++) copy(dense + row(i) * n_in, n_in, to + i * stride);
       return;
     }
-    for (int64_t i = 0; i < n; i++) {
-      std::fill_n(to + i * stride, n_in, T(0));
-      add_row(row(i), to + i * stride, 1);
-    }
+    for (int64_t i = 0; i < n; i++) lay_row(row(i), n_in, to + i * stride);
   }
 
   // to[j * stride + i] = X[row(i), j], for n rows.

@@ -93,8 +93,10 @@ void predict_small(const Network& net, const T* parameters, const Inputs<T>& X, 
   alignas(64) T buffers[2][small_elements + 64 / sizeof(T)];  // vectors may be read across the end
   T *a = buffers[0], *next = buffers[1];
   std::fill_n(a, n * stride, T(0));
-  X.lay_rows(n, [](int64_t i) { return i; }, net.n_in(), a, stride);
-  for (int64_t i = 0; i < n; i++) a[i * stride + net.n_in()] = 1;
+  for (int64_t i = 0; i < n; i++) {
+    X.lay_row(i, net.n_in(), a + i * stride);
+    a[i * stride + net.n_in()] = 1;
+  }
   for (const Layer& layer : net.layers) {
     const T* W = parameters + layer.start;
     const T parameter = T(layer.parameter);
