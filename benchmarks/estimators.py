@@ -44,12 +44,12 @@ SETTINGS: dict[str, dict[str, Any]] = {  # those that are not the default
     "breast_cancer": {},
     "digits": {},
     "churn": {"hidden_layer_sizes": (64, 64), "max_iter": 100},
-    "mnist": {"max_iter": 50},
+    "mnist": {"hidden_layer_sizes": (64, 64), "max_iter": 50},
     "diabetes": {},
     "concrete": {},
     "ames": {"hidden_layer_sizes": (64, 64), "max_iter": 100},
     "diamonds": {"hidden_layer_sizes": (64, 64), "max_iter": 50},
-    "flights": {"hidden_layer_sizes": (64, 64), "max_iter": 10},
+    "flights": {"hidden_layer_sizes": (64, 64), "max_iter": 5},
 }
 QUICK = ("wine", "diabetes")
 NETWORKS = ("scikit-learn", "fastmlp")
