@@ -64,7 +64,7 @@ def test_an_object_has_its_numbers_itself(iris: Data) -> None:
 
 
 class TestPenalty:
-    """alpha: the objective is the mean loss + alpha / (2 n) * sum of squared weights."""
+    """alpha: the objective is the mean loss + alpha / (2 m) * sum of squared weights."""
 
     @pytest.mark.parametrize("batch_size", [1, 10, 50, 150])
     def test_it_does_not_depend_on_the_batch_size(self, batch_size: int, diabetes: Data) -> None:
@@ -74,6 +74,17 @@ class TestPenalty:
         started = MLPRegressor(hidden_layer_sizes=(), alpha=0, **parameters).fit(X, np.zeros(150))
         shrunk = (1 - 0.01 * 30 / 150) ** (150 / batch_size)
         assert model.coefs_[0] == pytest.approx(shrunk * started.coefs_[0], rel=1e-9)
+
+    @pytest.mark.parametrize("n", [100, 1000])
+    def test_it_is_scikit_learns_with_the_default_batches(self, n: int) -> None:
+        X, y = np.zeros((n, 3)), np.zeros(n)  # so that the loss leaves weights alone
+        parameters = {"hidden_layer_sizes": (), "solver": "sgd", "learning_rate_init": 0.01, "max_iter": 1}
+        shrinks = []
+        for kind in (neural_network.MLPRegressor, MLPRegressor):
+            free, pulled = (kind(alpha=alpha, random_state=0, **parameters).fit(X, y).coefs_[0] for alpha in (0, 30))
+            shrinks.append(pulled / free)
+        assert shrinks[0].max() < 1
+        assert shrinks[1] == pytest.approx(shrinks[0], rel=1e-9)
 
     @pytest.mark.parametrize("weighted", [False, True])
     @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])

@@ -265,7 +265,8 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         """Train the network, and set the attributes that tell of it."""
         optimizer = self._held.optimizer
         if isinstance(self.solver, str):
-            optimizer.l2 = self.alpha / (len(samples.Y) if samples.weight is None else samples.weight.sum())
+            total = len(samples.Y) if samples.weight is None else samples.weight.sum()
+            optimizer.l2 = self.alpha / settings.sharing_alpha(optimizer, total)
         stopping = None if incremental else self._held.stopping
         if isinstance(stopping, ScoreStopping) and held_out:
             stopping.score = self._scorer(held_out)

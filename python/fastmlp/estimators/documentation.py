@@ -22,9 +22,9 @@ solver : str, Optimizer or Solver, default "adam"
     schedule are off. An object, such as ``fastmlp.Adam(0.01)``, is copied, and has all its numbers itself: alpha
     and what follows it up to epsilon then have no effect.
 alpha : float, default 0.0001
-    Strength of the L2 penalty: the objective is the mean loss + alpha / (2 n) * sum of squared weights, where n is
-    the number of training samples, or the sum of their weights. Unlike scikit-learn's it does not depend on
-    batch_size, and it is no part of ``loss_``.
+    Strength of the L2 penalty: the objective is the mean loss + alpha / (2 m) * sum of squared weights, where m is
+    the number of training samples, or the sum of their weights, but 200 at most for solvers that take batches: as in
+    scikit-learn with batch_size="auto". Unlike there it does not change with batch_size, and is no part of ``loss_``.
 batch_size : int or "auto", default "auto"
     Samples of a batch; "auto" is min(200, n_samples).
 learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"

@@ -97,8 +97,8 @@ class Interchangeable(Perceptron):
         -----
         What only fastmlp has, such as dropout, l1, callbacks or a schedule, is left behind; it plays no part in
         predictions. A solver that scikit-learn does not have becomes "lbfgs" if it takes all samples at once, as "lm"
-        does, and "adam" otherwise; a Generator becomes a RandomState that draws from a copy of it. alpha means more
-        there than here with batches: scikit-learn divides it by the batch's number of samples.
+        does, and "adam" otherwise; a Generator becomes a RandomState that draws from a copy of it. alpha means the
+        same there with the default batch_size; with other batches scikit-learn divides it by their number of samples.
 
         Examples
         --------
@@ -156,8 +156,8 @@ class Interchangeable(Perceptron):
         of them exactly. Not taken over: "lbfgs" starts its memory anew, as it does there, and shuffles and held-out
         rows are drawn from random_state anew, by NumPy's newer generators, so that they are other ones. Adam's
         epsilon is added to the mean of squares after the correction for the first steps, and before it there. alpha
-        means more there than here with batches: scikit-learn divides it by the batch's number of samples. Losses of
-        scikit-learn's include the penalty.
+        means the same there with the default batch_size; with other batches scikit-learn divides it by their number of
+        samples. Losses of scikit-learn's include the penalty.
 
         Examples
         --------
@@ -240,7 +240,7 @@ def _their_parameters(est: Any, kind: Any) -> dict[str, Any]:
 
 def _numbers_of(solver: Any, n_samples: float) -> dict[str, Any]:
     """Return scikit-learn's parameters for a solver that is an object, and has its numbers itself."""
-    numbers: dict[str, Any] = {"alpha": solver.l2 * n_samples}
+    numbers: dict[str, Any] = {"alpha": solver.l2 * settings.sharing_alpha(solver, n_samples)}
     if type(solver) in THEIR_RULES:
         own = settings.RULES[THEIR_RULES[type(solver)]][1]
         numbers |= {theirs: getattr(solver, ours) for ours, theirs in own.items()}

@@ -50,6 +50,9 @@ SMOOTH = (
     *("softplus", "softsign", "sin", "exp", "elu", "selu"),
 )
 
+# Samples of a batch with batch_size="auto".
+AUTO_BATCH = 200
+
 # Steps of second order go on where a gradient is already small: 1e-7 at the default tol.
 LM_TOLERANCE = 1e-3
 
@@ -194,11 +197,21 @@ def chosen_solver(est: Any, net: Network, n_samples: int) -> Any:
     return "lm" if fits and smooth and small else "adam"
 
 
+def takes_all(optimizer: Optimizer | Solver) -> bool:
+    """Return whether a step takes all samples at once."""
+    return isinstance(optimizer, Solver) or optimizer.FULL_BATCH
+
+
 def batch_size(est: Any, optimizer: Optimizer | Solver, n_samples: int) -> int:
     """Return the number of samples of a batch."""
-    if isinstance(optimizer, Solver) or optimizer.FULL_BATCH:
+    if takes_all(optimizer):
         return n_samples
-    return min(200 if est.batch_size == "auto" else int(est.batch_size), n_samples)
+    return min(AUTO_BATCH if est.batch_size == "auto" else int(est.batch_size), n_samples)
+
+
+def sharing_alpha(optimizer: Optimizer | Solver, n_samples: float) -> float:
+    """Return what alpha is divided by, so that the penalty is scikit-learn's at the default batch_size."""
+    return n_samples if takes_all(optimizer) else min(AUTO_BATCH, n_samples)
 
 
 def threads(n_jobs: int | None) -> int | None:
