@@ -146,21 +146,28 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
             If X has another number of features, a number is not finite, or there are no standard deviations.
         """
         check_is_fitted(self)
-        has_std = self.network_.activations[-1] == GaussianNll.link
-        if return_std and not has_std:
+        if return_std and not self._has_std():
             raise ValueError("return_std=True needs loss='gaussian_nll', which learns variances")
         outputs = self._outputs(X)
-        if has_std:
+        if self._has_std():
             mean, variance = np.hsplit(outputs, 2)
             return (_flat(mean), _flat(np.sqrt(variance))) if return_std else _flat(mean)
-        if (levels := outputs.shape[1] // self.n_outputs_) > 1:
+        if (levels := self._n_levels()) > 1:
             return _flat(outputs.reshape(len(outputs), levels, -1).swapaxes(1, 2))
         return _flat(outputs)
+
+    def _has_std(self) -> bool:
+        """Return whether the network has learnt variances."""
+        return bool(self.network_.activations[-1] == GaussianNll.link)
+
+    def _n_levels(self) -> int:
+        """Return the number of outputs for each target, of which several are quantiles, if they are no variances."""
+        return int(self.network_.layer_sizes[-1] // self.n_outputs_)
 
     def _add_predictions(self, graph: Graph, outputs: str) -> None:
         n, levels = self.n_outputs_, self._n_levels()
         shape, predictions = [n], {"variable": outputs}
-        if self._loss_class() is GaussianNll:
+        if self._has_std():
             mean, variance = graph.halves(outputs)
             predictions = {"variable": mean, "std": graph.add("Sqrt", variance)}
         elif levels > 1:
@@ -189,7 +196,7 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
 
     def _score_of(self, Y: Array, Y_hat: Array, weight: Array | None) -> float:
         if Y_hat.shape[1] != Y.shape[1]:
-            if self.network_.activations[-1] != GaussianNll.link:
+            if not self._has_std():
                 raise ValueError("R^2 is not defined for several quantiles: pass scoring='loss', or a scorer")
             Y_hat = Y_hat[:, : Y.shape[1]]
         return float(r2_score(Y, Y_hat, sample_weight=weight))
