@@ -24,6 +24,7 @@ from .reference.learning_rates import LearningRateRange, find_learning_rate
 from .reference.monitor import Callback, State
 from .reference.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, Rprop
 from .reference.solvers import LevenbergMarquardt
+from .tracking import MLflowLog, OptunaPruning
 
 if TYPE_CHECKING:
     from .estimators import MLPClassifier as MLPClassifier
@@ -44,9 +45,11 @@ __all__ = [
     "LevenbergMarquardt",
     "Lion",
     "LogToLogger",
+    "MLflowLog",
     "NAdam",
     "Network",
     "Optimizer",
+    "OptunaPruning",
     "RMSprop",
     "Rprop",
     "State",
