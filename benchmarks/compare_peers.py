@@ -289,21 +289,6 @@ def short(name: str) -> tuple[object, ...]:
     return first, *hidden, last
 
 
-def peak(threads: int) -> float:
-    """Return the multiply-adds of float32 a second, each counted as two operations, that registers alone allow."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from fastmlp import _core
-
-    rates = []
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(5):
-            start = time.perf_counter()
-            done = sum(pool.map(_core.NetworkFloat32.spin, [2_000_000] * threads))
-            rates.append(2 * done / (time.perf_counter() - start))
-    return statistics.median(rates)
-
-
 def installed(asked: list[str]) -> list[str]:
     """Return those of the peers that are here, and tell which are not."""
     peers = [peer for peer in asked if importlib.util.find_spec(PEERS[peer][0])]
@@ -321,6 +306,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--chart", help="write a chart of the ratios to this file")
     args = parser.parse_args(argv)
     peers = installed(args.peers.split(","))
+    from fastmlp.cli.bench import peak
+
     print(
         "microseconds of a step".ljust(24)
         + "".join(f"{peer:>14}" for peer in peers)

@@ -135,7 +135,7 @@ def test_a_model_of_the_command_line(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-5)
     assert report.max_error < 0.01
     files.save(fastmlp.Network([2, 1]), tmp_path / "other.safetensors", {"inputs": 1})
-    with pytest.raises(ValueError, match=r"other\.safetensors: what is beside its network"):
+    with pytest.raises(ValueError, match=r"other\.safetensors: the names of its columns are missing"):
         fastmlp.to_c(tmp_path / "other.safetensors", tmp_path / "price.h")
     with pytest.raises(ValueError, match="the model has a scaling of its own"):
         fastmlp.to_c(model, tmp_path / "price.h", input_scaling=([0, 0], [1, 1]))

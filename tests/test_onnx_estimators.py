@@ -184,11 +184,11 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Array:
     return X
 
 
-def predictions(target: str, dtype: str) -> list[list[str]]:
+def predictions(target: str, dtype: str, *options: str) -> list[list[str]]:
     """Train a network on the table, and return what the command line predicts."""
     arguments = ("--target", target, "--features", "a,b,c,constant", "--dtype", dtype, "--hidden", "8", "--quiet")
     assert main(("train", "data.csv", *arguments, "--epochs", "20")) == 0
-    assert main(("predict", "model.safetensors", "data.csv", "--output", "out.csv")) == 0
+    assert main(("predict", "model.safetensors", "data.csv", "--output", "out.csv", *options)) == 0
     with open("out.csv", newline="", encoding="utf-8") as file:
         return list(csv.reader(file))[1:]
 
@@ -209,12 +209,12 @@ def test_tables_with_numbers(table: Array, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_tables_with_classes(table: Array, dtype: str) -> None:
-    rows = predictions("name", dtype)
+    rows = predictions("name", dtype, "--probabilities")
     got = run(fastmlp.to_onnx(Path("model.safetensors")), table)
-    assert list(got) == ["label", "scores"]
+    assert list(got) == ["label", "probabilities"]
     assert got["label"].tolist() == [row[0] for row in rows]
-    scores = np.array([row[1:] for row in rows], float)
-    np.testing.assert_allclose(got["scores"], scores, rtol=0, atol=TOLERANCE[dtype])
+    probabilities = np.array([row[1:] for row in rows], float)
+    np.testing.assert_allclose(got["probabilities"], probabilities, rtol=0, atol=TOLERANCE[dtype])
 
 
 def test_files_of_networks(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .errors import UserError
 from .network import Network
 from .reference import files
 from .reference.layers import Layers
@@ -123,19 +124,23 @@ def _taken_apart(model: Any) -> tuple[Layers, dict[str, Any]]:
 
 
 def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
+    from .tabular import layout  # which few need
+
     network, table = files.load(path, Network)
     if table is None:
         return network, {}
     try:
-        inputs, outputs = table["inputs"], table["outputs"]
-        return network, {
-            "input_scaling": (inputs["mean"], inputs["scale"]),
-            "output_scaling": (outputs["mean"], outputs["scale"]),
-            "input_names": table["features"],
-            "labels": table["classes"] or None,
-        }
-    except (KeyError, TypeError):
-        raise ValueError(f"{os.fsdecode(path)}: what is beside its network was not written by fastmlp train") from None
+        model = layout.assemble(path, network, table)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    arguments: dict[str, Any] = {
+        "input_scaling": (model.inputs.mean, model.inputs.scale),
+        "input_names": model.input_names,
+        "labels": model.classes or None,
+    }
+    if not model.has_probabilities:
+        arguments["output_scaling"] = (model.outputs.mean, model.outputs.scale)
+    return network, arguments
 
 
 def _pipeline(model: Any) -> tuple[Layers, dict[str, Any]]:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .errors import UserError
 from .network import Network
 from .reference import files
-from .reference.onnx_graph import Graph
-from .reference.onnx_network import add_network, network_model, written
+from .reference.onnx_network import network_model, written
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-    from .cli.tabular import TabularModel
 
 
 def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProto:
@@ -31,8 +26,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
         A network has the output ``Y_hat``. An estimator has what its ``to_onnx`` says. A pipeline of scikit-learn is
         made of StandardScaler, MinMaxScaler and "passthrough", and of an estimator at its end, whose outputs it has.
         A path is that of a file that ``Network.save`` or the command ``fastmlp train`` wrote: the latter takes the
-        columns in their units, as float64, and gives ``variable``, or ``label`` and ``scores``, as
-        ``fastmlp predict`` does.
+        columns in their units, as float64, and gives ``variable``, or ``label`` and ``probabilities``, as
+        ``fastmlp predict`` does. If some are text, each column is an input of its own, with its name.
     path : str or path-like, optional
         Where to write. A file that is there is replaced as a whole, or stays what it was.
 
@@ -80,30 +75,12 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
 
 def _model_of_file(path: str | os.PathLike[str]) -> ModelProto:
     """Return a model file as an ONNX model."""
-    from .cli import tabular  # which few need
+    from .tabular import layout, onnx_model  # which few need
 
     network, table = files.load(path, Network)
     if table is None:
         return network_model(network)
     try:
-        return _model_of_table(tabular.assemble(os.fsdecode(path), network, table))
+        return onnx_model.onnx_model(layout.assemble(path, network, table))
     except UserError as error:
         raise ValueError(str(error)) from None
-
-
-def _model_of_table(model: TabularModel) -> ModelProto:
-    """Return a network with the scaling of its columns, which is done in float64, and the names of its classes."""
-    net = model.network
-    graph = Graph(net.dtype)
-    X = graph.input("X", len(model.features), np.float64)
-    scaled = graph.add("Div", graph.add("Sub", X, model.inputs.mean), model.inputs.scale)
-    Y_hat = add_network(graph, net, graph.cast(scaled, np.float64, net.dtype))
-    Y_hat = graph.cast(Y_hat, net.dtype, np.float64)
-    Y_hat = graph.add("Add", graph.add("Mul", Y_hat, model.outputs.scale), model.outputs.mean)
-    if model.classes:
-        classes = np.array(model.classes, object)
-        graph.output(graph.add("Gather", classes, graph.add("ArgMax", Y_hat, axis=1, keepdims=0)), "label", object)
-        graph.output(Y_hat, "scores", np.float64, len(classes))
-    else:
-        graph.output(graph.flat(Y_hat), "variable", np.float64)
-    return graph.model(network=files.description(net), features=files.to_json(model.features), target=model.target)

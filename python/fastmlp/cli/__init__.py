@@ -1,7 +1,12 @@
 """The command line: ``fastmlp COMMAND`` or ``python -m fastmlp COMMAND``, thin over the Python API.
 
 Each command is a module of this folder with ``add(commands)``, which declares its arguments, and
-``run(args)``, which does the work and returns the exit code.
+``run(args)``, which does the work and returns the exit code. Results go to standard output, progress,
+warnings and errors to standard error, and an error is one line.
+
+It is built on argparse, which every Python has: the base install needs NumPy alone, a command starts
+without the time that importing a larger library takes, and what argparse lacks is small (errors of one
+line, and help pages whose examples keep their lines).
 """
 
 from __future__ import annotations
@@ -14,11 +19,17 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import UserError
-from . import activations, demo, doctor, examples, predict, train
+from . import activations, bench, demo, doctor, evaluate, examples, export, info, predict, train
+from .arguments import HelpPage
 
-COMMANDS = (demo, examples, activations, train, predict, doctor)
+COMMANDS = (train, predict, evaluate, info, export, bench, demo, examples, activations, doctor)
 
-EXIT_CODES = "exit codes: 0 all is well, 1 a check failed, 2 a mistake in what was given, 130 stopped by Ctrl-C"
+EXIT_CODES = """\
+exit codes:
+  0    all is well
+  1    a check failed, or nobody reads the output any more
+  2    a mistake in what was given, told in one line
+  130  stopped by Ctrl-C; train has saved the network as it stands"""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -30,7 +41,13 @@ class OneLineParser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = OneLineParser(prog="fastmlp", description="Train and run multilayer perceptrons on CPUs.", epilog=EXIT_CODES)
+    top = OneLineParser(
+        prog="fastmlp",
+        description="Train and run multilayer perceptrons on CPUs.",
+        epilog=EXIT_CODES,
+        formatter_class=HelpPage,
+        allow_abbrev=False,
+    )
     top.add_argument("--version", action="version", version=f"fastmlp {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
@@ -47,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except UserError as error:
         print(f"fastmlp: {error}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("fastmlp: not enough memory", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("fastmlp: stopped", file=sys.stderr)

@@ -11,41 +11,58 @@ import numpy as np
 from .. import plot
 from ..errors import UserError
 from ..reference.activations import ACTIVATIONS, activation_of
+from . import arguments
 from .drawing import drawing
+from .output import print_json
+
+# Where the table has them.
+Z = np.arange(-2.0, 3.0)
 
 
 def add(commands: Any) -> None:
     """Declare the command and its arguments."""
-    command: argparse.ArgumentParser = commands.add_parser(
+    command = arguments.add_command(
+        commands,
         "activations",
-        help="show the activation functions and their derivatives",
-        description="Show the activation functions s(z) and their derivatives s'(z), as a table or as a picture.",
+        "show the activation functions and their derivatives",
+        "Show the activation functions s(z) and their derivatives s'(z), as a table or as a picture.",
+        "fastmlp activations --plot activations.png",
     )
     command.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw them to FILE, such as s.png or s.svg, instead of the table"
     )
+    arguments.add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, or draw the picture."""
-    if args.plot is None:
-        print(table())
-    else:
+    if args.plot is not None:
         with drawing(args.plot):
             draw(args.plot)
-        print(f"wrote {args.plot}")
+    if args.json:
+        print_json(values())
+    else:
+        print(f"wrote {args.plot}" if args.plot is not None else table())
     return 0
+
+
+def values() -> dict[str, Any]:
+    """Return z, and s(z) and s'(z) of every activation."""
+    found: dict[str, Any] = {"z": Z.tolist()}
+    for name in ACTIVATIONS:
+        s = activation_of(name)
+        a = s.value(Z)
+        found[name] = {"s": a.tolist(), "derivative": s.derivative(Z, a).tolist()}
+    return found
 
 
 def table() -> str:
     """Return s(z) and s'(z) of every activation at a few z."""
-    z = np.arange(-2.0, 3.0)
-    lines = [_line("z", z)]
-    for name in ACTIVATIONS:
-        s = activation_of(name)
-        a = s.value(z)
-        lines += ["", _line(f"{name}  s", a), _line("s'", s.derivative(z, a))]
+    found = values()
+    lines = [_line("z", found.pop("z"))]
+    for name, s in found.items():
+        lines += ["", _line(f"{name}  s", s["s"]), _line("s'", s["derivative"])]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What several commands share: types of arguments, and files to write to."""
+"""What several commands share: types of arguments, options that mean the same everywhere, and files to write to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import UserError
+from ..reference.activations import activation_of
+from ..tabular.reading import READERS
+
+STANDARD = "-"  # as the name of a file: standard input, or standard output
 
 
 def integer(low: int) -> Callable[[str], int]:
@@ -57,15 +62,73 @@ def names(text: str) -> list[str]:
     return parts
 
 
-def add_threads(command: argparse.ArgumentParser) -> None:
+def activations(text: str) -> str | list[str]:
+    """Convert "relu" or "relu,tanh" for argparse to one activation for all hidden layers, or one for each."""
+    specs = [part.strip() for part in text.split(",")]
+    for spec in specs:
+        try:
+            activation_of(spec)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return specs if len(specs) > 1 else specs[0]
+
+
+def order(text: str) -> tuple[str, list[str]]:
+    """Convert "size=small,large" for argparse to a column and its values in order; without values to none."""
+    name, equals, values = text.partition("=")
+    return name.strip(), names(values) if equals else []
+
+
+def add_command(commands: Any, name: str, help: str, description: str, *examples: str) -> argparse.ArgumentParser:
+    """Declare a command whose help page has examples at its end."""
+    lines = "".join(f"\n  {example}" for example in examples)
+    word = "example" if len(examples) == 1 else "examples"
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=description, epilog=f"{word}:{lines}", formatter_class=HelpPage, allow_abbrev=False
+    )
+    return command
+
+
+class HelpPage(argparse.HelpFormatter):
+    """Wraps text, but for lines that are indented."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(
+            line if line.startswith(" ") else super(HelpPage, self)._fill_text(line, width, indent)
+            for line in text.splitlines()
+        )
+
+
+def add_threads(command: Any) -> None:
     """Declare --threads."""
     command.add_argument(
         "--threads", type=integer(1), metavar="N", help="threads to use (default: as many as make it faster)"
     )
 
 
+def add_format(command: Any) -> None:
+    """Declare --format."""
+    command.add_argument(
+        "--format",
+        choices=tuple(READERS),
+        help="of the data (default: Parquet if its name ends in .parquet or .pq, else CSV)",
+    )
+
+
+def add_json(command: Any) -> None:
+    """Declare --json."""
+    command.add_argument("--json", action="store_true", help="print the results as one JSON object, for programs")
+
+
+def add_quiet(command: Any, what: str = "progress and warnings") -> None:
+    """Declare --quiet."""
+    command.add_argument("--quiet", action="store_true", help=f"no {what} on standard error")
+
+
 def check_output(path: str, *inputs: str) -> None:
     """Raise UserError if no file can be written there, or one of the inputs would be lost: before the work."""
+    if path == STANDARD:
+        raise UserError("this output goes into a file, and not to standard output: give it a name")
     for source in inputs:
         if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
             raise UserError(f"{path}: this is what is read from, and would be overwritten; name another --output")

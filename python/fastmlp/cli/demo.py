@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..errors import UserError
 from ..reference.arrays import Array
 from ..reference.batches import permutation
 from . import arguments
+from .output import print_json
 
 LAYER_SIZES = (64, 128, 64, 10)
 EPOCHS, BATCH_SIZE, LEARNING_RATE, SEED = 100, 16, 0.001, 0
@@ -20,14 +22,16 @@ EPOCHS, BATCH_SIZE, LEARNING_RATE, SEED = 100, 16, 0.001, 0
 MIN_ACCURACY, MAX_DIFFERENCE = 0.96, 1e-3
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Any) -> None:
     """Declare the command."""
-    command = commands.add_parser(
+    command = arguments.add_command(
+        commands,
         "demo",
-        help="learn handwritten digits, in seconds",
-        description="Train a network on 1,438 images of handwritten digits and test it on 359 others: once with the "
-        "compiled core and once with the NumPy reference, from the same seed. The exit code is 1 if the accuracy is "
-        f"below {MIN_ACCURACY:.0%} or the two disagree.",
+        "learn handwritten digits, in seconds",
+        "Train a network on 1,438 images of handwritten digits and test it on 359 others: once with the compiled core "
+        f"and once with the NumPy reference, from the same seed. The exit code is 1 if the accuracy is below "
+        f"{MIN_ACCURACY:.0%} or the two disagree.",
+        "fastmlp demo --threads 1",
     )
     command.add_argument(
         "--output",
@@ -36,6 +40,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="where to save the network (default: %(default)s)",
     )
     arguments.add_threads(command)
+    arguments.add_json(command)
+    arguments.add_quiet(command, "progress")
     command.set_defaults(run=run)
 
 
@@ -46,14 +52,13 @@ def run(args: argparse.Namespace) -> int:
     Y = np.eye(10, dtype=np.float32)[labels]
     order = permutation(len(X), np.random.default_rng(SEED))
     test, train = order[: len(X) // 5], order[len(X) // 5 :]
-    print(f"handwritten digits: {len(train)} images of 8 x 8 pixels to train on, {len(test)} to test with")
-    sizes = "-".join(map(str, LAYER_SIZES))
-    print(f"network {sizes}, tanh: {EPOCHS} epochs of batches of {BATCH_SIZE}, Adam", flush=True)
+    if not args.json:
+        _introduce(len(train), len(test))
 
     core = Network(LAYER_SIZES, random_state=SEED)
     twin = reference.Network(LAYER_SIZES, random_state=SEED)
-    seconds = _train(core, X[train], Y[train], args.threads)
-    seconds_twin = _train(twin, X[train], Y[train], None)
+    seconds = _train(core, X[train], Y[train], args.threads, args.quiet)
+    seconds_twin = _train(twin, X[train], Y[train], None, args.quiet)
     Y_hat = core.predict(X[test], n_threads=args.threads)
     accuracy = float(np.mean(Y_hat.argmax(axis=1) == labels[test]))
     difference = float(np.abs(Y_hat - twin.predict(X[test])).max())
@@ -62,15 +67,29 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot save the network to {args.output}: {error}") from None
 
+    failures = _failures(accuracy, difference)
+    if args.json:
+        results = {"accuracy": accuracy, "difference": difference, "seconds": seconds, "seconds_numpy": seconds_twin}
+        print_json({**results, "output": args.output, "failures": failures})
+        return 1 if failures else 0
     print(f"accuracy on the test images   {accuracy:.1%}")
     print(f"fastmlp                       {seconds:.3f} s, on up to {args.threads or _core.n_threads()} threads")
     print(f"fastmlp.reference (NumPy)     {seconds_twin:.3f} s, {seconds_twin / seconds:.1f} times as long")
     print(f"largest difference of outputs {difference:.1e}")
     print(f"saved in {args.output}")
-    return _verdict(accuracy, difference)
+    for failure in failures:
+        print(f"FAILED: {failure}")
+    return 1 if failures else 0
 
 
-def _train(net: Network | reference.Network, X: Array, Y: Array, n_threads: int | None) -> float:
+def _introduce(n_train: int, n_test: int) -> None:
+    """Say what will be trained."""
+    print(f"handwritten digits: {n_train} images of 8 x 8 pixels to train on, {n_test} to test with")
+    sizes = "-".join(map(str, LAYER_SIZES))
+    print(f"network {sizes}, tanh: {EPOCHS} epochs of batches of {BATCH_SIZE}, Adam", flush=True)
+
+
+def _train(net: Network | reference.Network, X: Array, Y: Array, n_threads: int | None, quiet: bool) -> float:
     """Train a network and return how many seconds it took."""
     history = net.train(
         X,
@@ -78,20 +97,18 @@ def _train(net: Network | reference.Network, X: Array, Y: Array, n_threads: int 
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
         optimizer=Adam(LEARNING_RATE),
-        progress=True,
+        progress=not quiet,
         random_state=SEED,
         n_threads=n_threads,
     )
     return history.seconds
 
 
-def _verdict(accuracy: float, difference: float) -> int:
-    """Say what went wrong, if anything, and return the exit code."""
-    code = 0
+def _failures(accuracy: float, difference: float) -> list[str]:
+    """Say what went wrong, if anything."""
+    failures = []
     if accuracy < MIN_ACCURACY:
-        print(f"FAILED: the accuracy is below {MIN_ACCURACY:.0%}")
-        code = 1
+        failures.append(f"the accuracy is below {MIN_ACCURACY:.0%}")
     if not difference <= MAX_DIFFERENCE:
-        print(f"FAILED: the two networks differ by more than {MAX_DIFFERENCE:g}")
-        code = 1
-    return code
+        failures.append(f"the two networks differ by more than {MAX_DIFFERENCE:g}")
+    return failures

@@ -6,12 +6,15 @@ import argparse
 import os
 import platform
 import sys
+from typing import Any
 
 import numpy as np
 
 from .. import Adam, Network, __version__, _core, reference
 from ..reference.activations import ACTIVATIONS
 from ..reference.arrays import Array
+from . import arguments
+from .output import print_json
 
 DTYPES = ("float32", "float64")
 
@@ -21,28 +24,42 @@ LAYER_SIZES, N_ROWS = (5, 33, 19, 3), 37
 TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Any) -> None:
     """Declare the command."""
-    command = commands.add_parser(
+    command = arguments.add_command(
+        commands,
         "doctor",
-        help="check this installation",
-        description="Print versions, instruction sets and threads, and compare the compiled core with the NumPy "
-        "reference for every instruction set of this machine. The exit code is 1 if a check fails.",
+        "check this installation",
+        "Print versions, instruction sets and threads, and compare the compiled core with the NumPy reference for "
+        "every instruction set of this machine. The exit code is 1 if a check fails.",
+        "fastmlp doctor",
     )
+    arguments.add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts, then one line per check."""
-    _facts()
-    results = [_check(isa, dtype) for isa in _core.simd_available() for dtype in DTYPES]
-    print("all is well" if all(results) else f"FAILED: {results.count(False)} of {len(results)} checks")
-    return 0 if all(results) else 1
+    facts, checks = _facts(), []
+    if not args.json:
+        for name, fact in facts.items():
+            print(f"{name:24}{fact}")
+    for isa in _core.simd_available():
+        for dtype in DTYPES:
+            checks.append(_check(isa, dtype))
+            if not args.json:
+                print(_told(checks[-1]), flush=True)
+    n_failed = sum(not check["agrees"] for check in checks)
+    if args.json:
+        print_json({**facts, "checks": checks})
+    else:
+        print(f"FAILED: {n_failed} of {len(checks)} checks" if n_failed else "all is well")
+    return 1 if n_failed else 0
 
 
-def _facts() -> None:
-    """Print what this installation is made of."""
-    facts = {
+def _facts() -> dict[str, str]:
+    """Return what this installation is made of."""
+    return {
         "fastmlp": f"{__version__}, in {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}",
         "Python": f"{platform.python_version()}, {sys.executable}",
         "NumPy": np.__version__,
@@ -53,12 +70,10 @@ def _facts() -> None:
         "in use": _core.simd() + (f" (FASTMLP_SIMD={forced})" if (forced := os.environ.get("FASTMLP_SIMD")) else ""),
         "threads": f"{_core.n_threads()} may be used, of {os.cpu_count()} processors",
     }
-    for name, fact in facts.items():
-        print(f"{name:24}{fact}")
 
 
-def _check(isa: str, dtype: str) -> bool:
-    """Compare the core with the reference on one instruction set; print the result and return whether they agree."""
+def _check(isa: str, dtype: str) -> dict[str, Any]:
+    """Compare the core with the reference on one instruction set; return what was found."""
     before = _core.simd()
     _core.use_simd(isa)
     try:
@@ -68,13 +83,22 @@ def _check(isa: str, dtype: str) -> bool:
     finally:
         _core.use_simd(before)
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
-    agrees = all(error <= TOLERANCE[dtype] for error in errors.values())
-    verdict = "agree" if agrees else "DISAGREE"
-    print(
-        f"{isa + ' ' + dtype:24}activations, gradients and training {verdict} with NumPy: "
-        f"difference {errors[worst]:.1e} ({worst}), allowed {TOLERANCE[dtype]:.0e}"
+    return {
+        "simd": isa,
+        "dtype": dtype,
+        "agrees": all(error <= TOLERANCE[dtype] for error in errors.values()),
+        "difference": errors[worst],
+        "worst": worst,
+        "allowed": TOLERANCE[dtype],
+    }
+
+
+def _told(check: dict[str, Any]) -> str:
+    verdict = "agree" if check["agrees"] else "DISAGREE"
+    return (
+        f"{check['simd'] + ' ' + check['dtype']:24}activations, gradients and training {verdict} with NumPy: "
+        f"difference {check['difference']:.1e} ({check['worst']}), allowed {check['allowed']:.0e}"
     )
-    return agrees
 
 
 def _pair(activation: str, dtype: str) -> tuple[Network, reference.Network]:

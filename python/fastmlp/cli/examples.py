@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +14,47 @@ from .. import SGD
 from ..errors import UserError
 from ..examples import EXAMPLES, N_STARTS, N_STARTS_REFERENCE, Example, Row, check, network
 from ..reference.arrays import Array
+from . import arguments
 from .drawing import drawing
+from .output import print_json
 from .pictures import draw
 
 DESCRIPTION = f"""\
-Run the seven examples of a textbook on neural networks in float64, with the reference and with the
-compiled core, and hold both to the printed numbers. "After n" means after n updates of the parameters.
+Run the seven examples of a textbook on neural networks in float64, with the reference and with the \
+compiled core, and hold both to the printed numbers. "After n" means after n updates of the parameters. \
+The exit code is 1 if a number is off.
 
-  1-4  the start is printed: rounding or truncating our number to the printed decimals gives the printed one
-  5-6  the start is ours: the output comes as close to the targets as the printed one does
-  7    the starts are random ({N_STARTS} with the core, the first {N_STARTS_REFERENCE} with the reference): the
-       printed outputs lie inside the range of outcomes, and the nearest outcome is near to all of them
+  1-4  the start is printed: rounding or truncating our number to the printed
+       decimals gives the printed one
+  5-6  the start is ours: the output comes as close to the targets as the
+       printed one does
+  7    the starts are random ({N_STARTS} with the core, the first {N_STARTS_REFERENCE} with the
+       reference): the printed outputs lie inside the range of outcomes, and the
+       nearest outcome is near to all of them
 """
 
 
 def add(commands: Any) -> None:
     """Declare the command and its arguments."""
-    command: argparse.ArgumentParser = commands.add_parser(
+    command = arguments.add_command(
+        commands,
         "examples",
-        help="run the textbook examples and compare the results with the printed ones",
-        description=DESCRIPTION,
-        epilog="exit codes: 0 every number is right, 1 one is off, 2 a mistake in what was given",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "run the textbook examples and compare the results with the printed ones",
+        DESCRIPTION,
+        "fastmlp examples 3 --trace",
     )
     command.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="which examples; by default all")
     command.add_argument("--trace", action="store_true", help="print every quantity of the first step")
     command.add_argument("--plot", type=Path, metavar="DIR", help="draw the examples into the folder DIR")
+    arguments.add_json(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check, trace and draw the chosen examples; return 1 if a number is off."""
     chosen = [_find(number) for number in args.numbers] or list(EXAMPLES.values())
+    if args.json:
+        return report_json(chosen, args)
     if args.trace:
         for example in chosen:
             print("\n".join(trace(example)), end="\n\n")
@@ -54,6 +64,19 @@ def run(args: argparse.Namespace) -> int:
             for path in draw(chosen, args.plot):
                 print(f"wrote {path}")
     return 0 if passed else 1
+
+
+def report_json(chosen: list[Example], args: argparse.Namespace) -> int:
+    """Print the comparisons as one JSON object; return the exit code."""
+    rows = [{"example": example.number, **asdict(row)} for example in chosen for row in check(example)]
+    result: dict[str, Any] = {"passed": all(row["passed"] for row in rows), "comparisons": rows}
+    if args.trace:
+        result["traces"] = {example.number: "\n".join(trace(example)) for example in chosen}
+    if args.plot is not None:
+        with drawing(args.plot):
+            result["plots"] = [str(path) for path in draw(chosen, args.plot)]
+    print_json(result)
+    return 0 if result["passed"] else 1
 
 
 def _find(number: int) -> Example:

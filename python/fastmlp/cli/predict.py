@@ -1,62 +1,89 @@
-"""``fastmlp predict``: the predictions of a saved model for the rows of a CSV file."""
+"""``fastmlp predict``: the predictions of a saved model for the rows of a table."""
 
 from __future__ import annotations
 
 import argparse
 import csv
 import io
-import sys
+import json
+from collections.abc import Iterator
+from typing import Any
 
 from ..errors import UserError
-from ..reference import files
 from ..reference.arrays import Array
-from ..tables import read_csv
-from . import arguments, tabular
+from ..tabular import layout
+from ..tabular.model import TabularModel
+from ..tabular.reading import read_table
+from . import arguments
+from .output import write
+from .report import warn_of_unknown
+
+DESCRIPTION = """\
+Write the predictions of a model, as CSV with one line for each row of the data: the target, or its class, and with \
+--probabilities that of every class. Columns are found by their names, and those that the model does not need are \
+ignored. A value of text that no training row had becomes inputs of 0, and a warning counts such rows; in a column of \
+--ordinal it is an error."""
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Any) -> None:
     """Declare the command."""
-    command = commands.add_parser(
+    command = arguments.add_command(
+        commands,
         "predict",
-        help="predict the rows of a CSV file with a saved model",
-        description="Write a CSV of predictions, one line per row of the data: the target, or the class and the score "
-        "of every class. Columns are found by their names, and those that the model does not need are ignored.",
+        "predict the rows of a table with a saved model",
+        DESCRIPTION,
+        "fastmlp predict model.safetensors houses.csv --output prices.csv",
+        "fastmlp predict city.safetensors - --probabilities < houses.csv",
     )
     command.add_argument("model", help="what `fastmlp train` saved")
-    command.add_argument("data", help="CSV file with a header; - is standard input")
-    command.add_argument("--output", metavar="FILE", help="where to write (default: standard output)")
+    command.add_argument("data", help="CSV or Parquet file; - is standard input")
+    command.add_argument("--output", metavar="FILE", help="where to write (default: -, standard output)")
+    command.add_argument("--probabilities", action="store_true", help="also those of every class")
+    command.add_argument("--json", action="store_true", help="one JSON object for each row instead of CSV")
+    arguments.add_format(command)
+    arguments.add_quiet(command, "warnings")
     arguments.add_threads(command)
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict, and write the CSV."""
-    if args.output is not None:
+    """Predict, and write."""
+    if args.output not in (None, arguments.STANDARD):
         arguments.check_output(args.output, args.model, args.data)
-    model = tabular.load(args.model)
-    table = read_csv(args.data)
-    raw = table.matrix(model.features)
-    X = tabular.standardise(model.inputs, table, model.features, raw, model.network.dtype)
-    text = _to_csv(model, model.predict(X, args.threads)).encode()
-    if args.output is None:
-        sys.stdout.buffer.write(text)  # UTF-8 like a file, whatever the terminal's encoding
-        return 0
-    try:
-        files.write_atomically(args.output, [text])
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot write {args.output}: {error}") from None
+    model = layout.load(args.model)
+    if args.probabilities and not model.has_probabilities:
+        why = "its outputs are scores" if model.classes else f"it is a regression of {model.target!r}"
+        raise UserError(f"{args.model}: this model has no --probabilities: {why}")
+    X, unknown = model.encode(read_table(args.data, args.format))
+    warn_of_unknown(unknown, "rows", args.quiet)
+    names, rows = _results(model, model.predict(X, args.threads), args.probabilities)
+    write(args.output, (_to_json(names, rows) if args.json else _to_csv(names, rows)).encode())
     return 0
 
 
-def _to_csv(model: tabular.TabularModel, Y_hat: Array) -> str:
+def _results(model: TabularModel, Y_hat: Array, probabilities: bool) -> tuple[list[str], Iterator[list[Any]]]:
+    """Return the names of the columns to write, and their rows."""
+    if not model.classes:
+        return model.output_names, iter(model.predicted(Y_hat).tolist())
+    labels = [model.classes[k] for k in model.points(Y_hat).tolist()]
+    # The first models had scores, and wrote them always.
+    word = "probability" if model.has_probabilities else "score"
+    if model.has_probabilities and not probabilities:
+        return [model.target], ([label] for label in labels)
+    numbers = model.probabilities(Y_hat).tolist()
+    names = [model.target, *(f"{word}_{name}" for name in model.classes)]
+    return names, ([label, *row] for label, row in zip(labels, numbers, strict=True))
+
+
+def _to_csv(names: list[str], rows: Iterator[list[Any]]) -> str:
     """Return a header and one line per row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    if not model.classes:
-        writer.writerow([model.target])
-        writer.writerows(Y_hat.tolist())
-        return text.getvalue()
-    writer.writerow([model.target, *(f"score_{name}" for name in model.classes)])
-    best = Y_hat.argmax(axis=1).tolist()
-    writer.writerows([model.classes[k], *scores] for k, scores in zip(best, Y_hat.tolist(), strict=True))
+    writer.writerow(names)
+    writer.writerows(rows)
     return text.getvalue()
+
+
+def _to_json(names: list[str], rows: Iterator[list[Any]]) -> str:
+    """Return one object per row, each on a line."""
+    return "".join(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 13
+ML, OPSET_OF_ML = "ai.onnx.ml", 2  # of 2019: text is looked up there
 IR_VERSION = 7  # of the file format, as old as the opset
 
 
@@ -49,10 +50,17 @@ class Graph:
         self._constants: list[Any] = []
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
+        self._names: set[str] = set()  # of the inputs
+        self._uses_ml = False
 
     def add(self, op: str, *operands: str | float | Array, **attributes: Any) -> str:
         """Add a node, and return the name of its result."""
         return self._add(op, [self._next(op)], operands, attributes)[0]
+
+    def add_ml(self, op: str, *operands: str, **attributes: Any) -> str:
+        """Add a node of the domain for classical machine learning, and return the name of its result."""
+        self._uses_ml = True
+        return self._add(op, [self._next(op)], operands, {**attributes, "domain": ML})[0]
 
     def halves(self, tensor: str) -> tuple[str, str]:
         """Return the first and the second half of the columns."""
@@ -70,7 +78,7 @@ class Graph:
 
     def constant(self, value: npt.ArrayLike, name: str | None = None) -> str:
         """Return the name of a tensor that is always the same."""
-        name = name or f"constant_{len(self._constants) + 1}"
+        name = name or self._free(f"constant_{len(self._constants) + 1}")
         self._constants.append(self._onnx.numpy_helper.from_array(np.asarray(value), name))
         return name
 
@@ -84,6 +92,7 @@ class Graph:
     def input(self, name: str, n: int, dtype: npt.DTypeLike) -> str:
         """Declare an input of shape (n_rows, n), and return its name."""
         self._inputs.append(self._declared(name, np.dtype(dtype), [n]))
+        self._names.add(name)
         return name
 
     def output(self, tensor: str, name: str, dtype: npt.DTypeLike, *shape: int) -> None:
@@ -95,12 +104,15 @@ class Graph:
         from importlib.metadata import version  # slow to import
 
         helper = self._onnx.helper
+        opsets = [helper.make_opsetid("", OPSET)]
+        if self._uses_ml:
+            opsets.append(helper.make_opsetid(ML, OPSET_OF_ML))
         graph = helper.make_graph(self._nodes, "network", self._inputs, self._outputs, self._constants)
         model: ModelProto = helper.make_model(
             graph,
             producer_name="fastmlp",
             producer_version=version("fastmlp"),
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=opsets,
             ir_version=IR_VERSION,
         )
         helper.set_model_props(model, {f"fastmlp.{key}": text for key, text in metadata.items()})
@@ -113,7 +125,13 @@ class Graph:
 
     def _next(self, word: str) -> str:
         """Return a name that no other node has, and no result of one."""
-        return f"{word}_{len(self._nodes) + 1}"
+        return self._free(f"{word}_{len(self._nodes) + 1}")
+
+    def _free(self, name: str) -> str:
+        """Return a name that no input has."""
+        while name in self._names:
+            name += "_"
+        return name
 
     def _array(self, value: float | Array) -> Array:
         return np.asarray(value, None if isinstance(value, (np.ndarray, np.generic)) else self.dtype)
