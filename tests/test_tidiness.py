@@ -13,11 +13,12 @@ ROOT = Path(__file__).parents[1]
 CPP = sorted([*ROOT.glob("cpp/**/*.cpp"), *ROOT.glob("cpp/**/*.h")])
 
 ALLOWED = ["--allowlist", "tests/stubtest_allowlist.txt", "--ignore-unused-allowlist"]
+CONFIGURED = ["--mypy-config-file", "pyproject.toml"]
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
-    "stubtest": ["mypy.stubtest", "fastmlp._core", "--ignore-disjoint-bases", *ALLOWED],
+    "stubtest": ["mypy.stubtest", "fastmlp._core", "--ignore-disjoint-bases", *CONFIGURED, *ALLOWED],
 }
 
 
