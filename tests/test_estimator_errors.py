@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -274,6 +275,33 @@ def test_an_error_of_a_callback_leaves_the_fit_before(iris: Data) -> None:
         model.fit(*iris)
     assert vars(model) == {**before, "callbacks": model.callbacks}
     assert np.array_equal(model.network_.parameters, parameters)
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [("fit", {}), ("fit", {"early_stopping": True}), ("fit", {"solver": "lm"}), ("partial_fit", {})],
+)
+def test_an_error_of_a_callback_leaves_the_fit_that_was_to_go_on(
+    method: str, setting: dict[str, Any], iris: Data
+) -> None:
+    class Failing:
+        def on_epoch_end(self, state: Any) -> None:
+            raise RuntimeError("out of paper")
+
+    model = MLPRegressor(max_iter=3, warm_start=True, random_state=np.random.default_rng(0), **setting).fit(*iris)
+    twin = pickle.loads(pickle.dumps(model))
+    losses = list(model.loss_curve_)
+    model.set_params(callbacks=[Failing()])
+    with pytest.raises(RuntimeError, match="out of paper"):
+        getattr(model, method)(*iris)
+    assert np.array_equal(model.network_.parameters, twin.network_.parameters)
+    assert model.loss_curve_ == losses
+    model.set_params(callbacks=())
+    for each in (model, twin):
+        getattr(each, method)(*iris)
+    assert np.array_equal(model.network_.parameters, twin.network_.parameters)
+    assert model.loss_curve_ == twin.loss_curve_
+    assert model.validation_scores_ == twin.validation_scores_
 
 
 def test_a_ctrl_c_before_the_first_step_leaves_the_fit_before(iris: Data) -> None:

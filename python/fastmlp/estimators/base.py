@@ -198,7 +198,9 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         if held_out is None and self.early_stopping:
             samples, held_out = self._split(samples)
         told: Any = nullcontext([]) if incremental else epochs_as_tasks(self, samples.X, samples.y, samples.weight)
-        with told as watchers:
+        runs_their_code = bool(self.callbacks) or not incremental
+        safe: Any = self._held.unharmed(self.network_) if goes_on and runs_their_code else nullcontext()
+        with safe, told as watchers:
             self._run(samples, held_out, watchers, incremental)
 
     def _begin(self, samples: Samples, initial: tuple[Any, Any]) -> None:
@@ -274,7 +276,7 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         self.history_ = history = self._train(samples, held_out, watchers, incremental)
         self.n_iter_ = len(history.loss)
         self.t_ += self.n_iter_ * len(samples.Y)
-        self.loss_curve_ += history.loss
+        self.loss_curve_ = [*self.loss_curve_, *history.loss]
         if held_out:
             self.validation_loss_curve_ = (self.validation_loss_curve_ or []) + history.validation_loss
         if isinstance(optimizer, Solver):  # whose curve holds the loss before each iteration
