@@ -189,6 +189,13 @@ def test_limits_of_patience_can_be_set_between_fits(iris: Data) -> None:
     assert model.set_params(early_stopping=True).fit(*iris).validation_scores_
 
 
+def test_numbers_of_a_solvers_object_can_be_set_between_fits(iris: Data) -> None:
+    model = MLPClassifier(solver=fastmlp.Adam(0.01), max_iter=2, warm_start=True, random_state=0).fit(*iris)
+    model.solver.learning_rate = 1e-12
+    model.fit(*iris)
+    assert (model._held.optimizer.steps, model._held.optimizer.learning_rate) == (4, 1e-12)
+
+
 def test_an_adapted_rate_goes_on_if_another_parameter_is_set(diabetes: Data) -> None:
     model = MLPRegressor(
         solver="sgd", learning_rate="adaptive", learning_rate_init=0.1, tol=0.01, n_iter_no_change=2, max_iter=20

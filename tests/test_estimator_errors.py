@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 NO_NUMBER = ["a", None]
 OUT_OF_RANGE: dict[str, list[Any]] = {
-    "hidden_layer_sizes": [0, -1, (3, 0), 2.5, "a", None, [[3]]],
+    "hidden_layer_sizes": [0, -1, (3, 0), 2.5, "a", None, [[3]], np.array(2.5)],
     "activation": ["reluu", 3, None, ["relu", "tanh"], ["reluu"], [3], "softmax"],
     "solver": ["adamm", None, 3, fastmlp.Adam],
     "alpha": [-1, math.nan, math.inf, *NO_NUMBER],
@@ -155,13 +156,15 @@ def refused_as_it_was(model: Any, data: Data, parameters: dict[str, Any], messag
         ({"coefs_init": [np.ones((4, 3))]}, "coefs_init has 1 arrays, and the network 2 layers"),
         ({"coefs_init": [np.ones((3, 4)), np.ones((3, 1))]}, r"coefs_init\[0\] must have shape \(4, 3\), not \(3, 4\)"),
         ({"intercepts_init": [np.full(3, np.nan), [0]]}, r"intercepts_init\[0\] holds a number that is not finite"),
+        ({"coefs_init": 3}, "coefs_init must be a sequence of arrays, one for each layer, not 3"),
+        ({"coefs_init": [np.full((4, 3), "a"), np.ones((3, 1))]}, r"coefs_init\[0\]"),
     ],
 )
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 def test_wrong_arguments_of_fit(cls: type, arguments: dict[str, Any], message: str, iris: Data) -> None:
     model = cls(hidden_layer_sizes=(3,), max_iter=2, random_state=np.random.default_rng(0)).fit(*iris)
     before, drawn = dict(vars(model)), model.random_state.bit_generator.state
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         model.fit(*iris, **arguments)
     assert vars(model) == before
     assert model.random_state.bit_generator.state == drawn
@@ -189,6 +192,8 @@ def test_weights_that_leave_a_side_of_a_split_without_any(iris: Data) -> None:
 def test_a_split_that_leaves_too_little(iris: Data) -> None:
     with pytest.raises(ValueError, match="the validation set is too small: increase validation_fraction"):
         MLPRegressor(early_stopping=True, validation_fraction=0.001).fit(*iris)
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 6 sample\(s\) cannot be held out: .*classes"):
+        MLPClassifier(early_stopping=True).fit(iris[0][48:54], iris[1][48:54])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -209,6 +214,21 @@ def test_targets_that_are_not_finite(diabetes: Data) -> None:
     y[5] = np.nan
     with pytest.raises(ValueError, match="Input y contains NaN"):
         MLPRegressor().fit(diabetes[0], y)
+
+
+def test_targets_too_large_for_the_precision_of_X(diabetes: Data) -> None:
+    X, y = diabetes[0].astype(np.float32), diabetes[1].copy()
+    y[5] = 1e300
+    with pytest.raises(ValueError, match=r"y\[5\] is 1e\+300: too large for float32"):
+        MLPRegressor().fit(X, y)
+    with pytest.raises(ValueError, match=r"y\[5, 1\] is 1e\+300: too large for float32"):
+        MLPRegressor().fit(X, np.column_stack([diabetes[1], y]))
+
+
+def test_labels_that_cannot_be_put_in_order(iris: Data) -> None:
+    labels = np.array(["a", 1] * 75, dtype=object)
+    with pytest.raises(TypeError, match="the labels in y have no common order"):
+        MLPClassifier().fit(iris[0], labels)
 
 
 def test_targets_outside_a_losses_domain(diabetes: Data) -> None:
@@ -237,6 +257,18 @@ def test_a_network_of_other_layers_does_not_go_on(cls: type, iris: Data) -> None
         ):
             method(*iris)
     assert model.set_params(warm_start=False).fit(*iris).network_.layer_sizes[1] == 6
+
+
+@pytest.mark.parametrize("parameters", [{"activation": "tanh"}, {"out_activation": "sigmoid"}, {"loss": "poisson"}])
+def test_a_network_of_other_activations_does_not_go_on(parameters: dict[str, Any], iris: Data) -> None:
+    model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=1, warm_start=True).fit(*iris)
+    model.set_params(**parameters)
+    for method in (model.fit, model.partial_fit):
+        with pytest.raises(
+            ValueError, match=r"has activations \['relu', 'linear'\], and .* are asked for: it cannot go"
+        ):
+            method(*iris)
+    assert len(model.loss_curve_) == 1
 
 
 def test_classes_that_were_not_there_before(iris: Data) -> None:
@@ -274,6 +306,33 @@ def test_an_error_of_a_callback_leaves_the_fit_before(iris: Data) -> None:
         model.fit(*iris)
     assert vars(model) == {**before, "callbacks": model.callbacks}
     assert np.array_equal(model.network_.parameters, parameters)
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [("fit", {}), ("fit", {"early_stopping": True}), ("fit", {"solver": "lm"}), ("partial_fit", {})],
+)
+def test_an_error_of_a_callback_leaves_the_fit_that_was_to_go_on(
+    method: str, setting: dict[str, Any], iris: Data
+) -> None:
+    class Failing:
+        def on_epoch_end(self, state: Any) -> None:
+            raise RuntimeError("out of paper")
+
+    model = MLPRegressor(max_iter=3, warm_start=True, random_state=np.random.default_rng(0), **setting).fit(*iris)
+    twin = pickle.loads(pickle.dumps(model))
+    losses = list(model.loss_curve_)
+    model.set_params(callbacks=[Failing()])
+    with pytest.raises(RuntimeError, match="out of paper"):
+        getattr(model, method)(*iris)
+    assert np.array_equal(model.network_.parameters, twin.network_.parameters)
+    assert model.loss_curve_ == losses
+    model.set_params(callbacks=())
+    for each in (model, twin):
+        getattr(each, method)(*iris)
+    assert np.array_equal(model.network_.parameters, twin.network_.parameters)
+    assert model.loss_curve_ == twin.loss_curve_
+    assert model.validation_scores_ == twin.validation_scores_
 
 
 def test_a_ctrl_c_before_the_first_step_leaves_the_fit_before(iris: Data) -> None:

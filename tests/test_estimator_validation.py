@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, log_loss, make_scorer, roc_auc_score
+from sklearn.metrics import brier_score_loss, check_scoring, log_loss, make_scorer, recall_score, roc_auc_score
 
 import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
@@ -101,6 +101,19 @@ def test_scores(scoring: Any, weighted: bool, parts: dict[str, Array]) -> None:
     }.get(scoring, lambda: roc_auc_score(y, probabilities[:, 1], sample_weight=weight))()
     assert model.best_validation_score_ == pytest.approx(expected, abs=1e-12)
     assert len(model.validation_scores_) == 8
+
+
+def balanced(model: Any, X: Array, y: Array) -> float:
+    return float(recall_score(y, model.predict(X), average="macro"))
+
+
+@pytest.mark.parametrize("scoring", [balanced, "neg_max_error"])
+def test_a_scorer_that_knows_no_weights_is_given_none(scoring: Any, parts: dict[str, Array]) -> None:
+    weight = np.linspace(0, 2, 169)
+    model = MLPClassifier(early_stopping=True, scoring=scoring, class_weight="balanced", max_iter=4, random_state=0)
+    model.fit(**parts, sample_weight_val=weight)
+    expected = check_scoring(model, scoring=scoring)(model, parts["X_val"], parts["y_val"])
+    assert model.best_validation_score_ == pytest.approx(expected)
 
 
 def test_the_score_of_a_regressor_is_r2(diabetes: Data) -> None:

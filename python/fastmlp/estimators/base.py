@@ -20,6 +20,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from ..network import Network
+from ..reference.activations import activation_names
 from ..reference.arrays import Array
 from ..reference.monitor import ALL_DONE, State
 from ..reference.optimizers import Optimizer
@@ -28,10 +29,10 @@ from ..reference.solvers import Solver
 from . import settings
 from .c_export import CExport
 from .held import Held
-from .inputs import check_inputs, check_not_all_zero, check_weights
+from .inputs import check_inputs, check_not_all_zero, check_targets, check_weights, put_initial
 from .onnx_export import OnnxExport
 from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
-from .stopping import Record, ScoreStopping
+from .stopping import Record, ScoreStopping, takes_weights
 
 Self = TypeVar("Self", bound="Perceptron")
 
@@ -188,7 +189,7 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
         X, y = self._check_samples(X, y, reset=not goes_on, incremental=incremental)
         weight = self._class_weights(y, check_weights(sample_weight, X), incremental)
-        samples = Samples(X, np.ascontiguousarray(self._encode(y), X.dtype), weight, y)
+        samples = Samples(X, check_targets(self._encode(y), X.dtype), weight, y)
         held_out = self._check_validation(*validation, samples.Y.shape[1])
         if goes_on:
             self._check_network(samples)
@@ -198,7 +199,9 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         if held_out is None and self.early_stopping:
             samples, held_out = self._split(samples)
         told: Any = nullcontext([]) if incremental else epochs_as_tasks(self, samples.X, samples.y, samples.weight)
-        with told as watchers:
+        runs_their_code = bool(self.callbacks) or not incremental
+        safe: Any = self._held.unharmed(self.network_) if goes_on and runs_their_code else nullcontext()
+        with safe, told as watchers:
             self._run(samples, held_out, watchers, incremental)
 
     def _begin(self, samples: Samples, initial: tuple[Any, Any]) -> None:
@@ -210,8 +213,8 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         n_out, output_activation = self._outputs_for(Y.shape[1])
         sizes = [X.shape[1], *hidden, n_out]
         net = Network(sizes, activation, output_activation, init=self.init, dtype=X.dtype, random_state=rng)
-        _put("coefs_init", initial[0], net.weights)
-        _put("intercepts_init", initial[1], net.biases)
+        put_initial("coefs_init", initial[0], net.weights)
+        put_initial("intercepts_init", initial[1], net.biases)
         optimizer = settings.make_optimizer(self, settings.chosen_solver(self, net, len(Y)), len(Y))
         self._held = Held.of(self, optimizer, rng)
         self.network_: Network = net
@@ -222,12 +225,18 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
     def _check_network(self, samples: Samples) -> None:
         """Raise ValueError if the network cannot go on with these samples."""
         hidden = settings.hidden_sizes(self.hidden_layer_sizes)
-        asked = (samples.X.shape[1], *hidden, self._outputs_for(samples.Y.shape[1])[0])
-        if asked != self.network_.layer_sizes:
-            raise ValueError(
-                f"the network has layers {list(self.network_.layer_sizes)}, and {list(asked)} are asked for: it cannot "
-                "go on; use warm_start=False, or a clone"
-            )
+        n_out, output = self._outputs_for(samples.Y.shape[1])
+        sizes = (samples.X.shape[1], *hidden, n_out)
+        activations = settings.hidden_activations(self.activation, len(hidden))
+        for what, has, asked in (
+            ("layers", self.network_.layer_sizes, sizes),
+            ("activations", self.network_.activations, activation_names(activations, output, sizes)),
+        ):
+            if has != asked:
+                raise ValueError(
+                    f"the network has {what} {list(has)}, and {list(asked)} are asked for: it cannot go on; use "
+                    "warm_start=False, or a clone"
+                )
 
     def _check_validation(self, X: Any, y: Any, weight: Any, n_targets: int) -> Samples | None:
         if X is None and y is None and weight is None:
@@ -236,7 +245,7 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
             raise ValueError("X_val and y_val belong together: one of them is missing")
         try:
             X, y = self._check_samples(X, y, reset=False, incremental=True)
-            weight, Y = check_weights(weight, X), np.ascontiguousarray(self._encode(y), X.dtype)
+            weight, Y = check_weights(weight, X), check_targets(self._encode(y), X.dtype)
         except (TypeError, ValueError) as error:
             raise type(error)(f"in X_val, y_val or sample_weight_val: {error}") from None
         if Y.shape[1] != n_targets:
@@ -245,12 +254,16 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
 
     def _split(self, samples: Samples) -> tuple[Samples, Samples]:
         """Hold out a fraction of the samples, the same one in each fit that goes on."""
-        kept, held = train_test_split(
-            np.arange(len(samples.Y)),
-            test_size=self.validation_fraction,
-            random_state=self._held.split_seed,
-            stratify=samples.y if self._stratifies(samples.Y) else None,
-        )
+        try:
+            kept, held = train_test_split(
+                np.arange(len(samples.Y)),
+                test_size=self.validation_fraction,
+                random_state=self._held.split_seed,
+                stratify=samples.y if self._stratifies(samples.Y) else None,
+            )
+        except ValueError as error:
+            asked = f"validation_fraction={self.validation_fraction} of {len(samples.Y)} sample(s)"
+            raise ValueError(f"{asked} cannot be held out: {error}") from None
         if len(held) < 2:
             raise ValueError("the validation set is too small: increase validation_fraction, or pass X_val and y_val")
         if samples.weight is not None:
@@ -274,7 +287,7 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         self.history_ = history = self._train(samples, held_out, watchers, incremental)
         self.n_iter_ = len(history.loss)
         self.t_ += self.n_iter_ * len(samples.Y)
-        self.loss_curve_ += history.loss
+        self.loss_curve_ = [*self.loss_curve_, *history.loss]
         if held_out:
             self.validation_loss_curve_ = (self.validation_loss_curve_ or []) + history.validation_loss
         if isinstance(optimizer, Solver):  # whose curve holds the loss before each iteration
@@ -328,7 +341,7 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
             n_threads = settings.threads(self.n_jobs)
             return lambda state: self._score_of(Y, state.network.predict(X, n_threads), weight)
         scorer, weights = check_scoring(self, scoring=self.scoring), {}
-        if weight is not None:
+        if weight is not None and takes_weights(scorer):
             weights["sample_weight"] = weight
         judged = copy.copy(self)
         judged.__dict__.pop("feature_names_in_", None)  # X is an array by now
@@ -374,19 +387,3 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _put(name: str, given: Any, views: Sequence[Array]) -> None:
-    """Copy initial values into a network's parameters."""
-    if given is None:
-        return
-    if len(given) != len(views):
-        raise ValueError(f"{name} has {len(given)} arrays, and the network {len(views)} layers of them")
-    arrays = [np.asarray(array) for array in given]
-    for i, (array, view) in enumerate(zip(arrays, views, strict=True)):
-        if array.shape != view.shape:
-            raise ValueError(f"{name}[{i}] must have shape {view.shape}, not {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name}[{i}] holds a number that is not finite")
-    for array, view in zip(arrays, views, strict=True):
-        view[:] = array

@@ -43,8 +43,8 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
 
     Attributes
     ----------
-    classes_ : ndarray, shape (n_classes,), or list of ndarray
-        The labels.
+    classes_ : ndarray, shape (n_classes,)
+        The labels in ascending order; of several labels at once the numbers of their columns.
     {attributes}
 
     Examples
@@ -233,7 +233,10 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
 
     def _binarize(self, y: Any) -> None:
         """Take note of the classes."""
-        self._label_binarizer = LabelBinarizer().fit(y)
+        try:
+            self._label_binarizer = LabelBinarizer().fit(y)
+        except TypeError as error:
+            raise TypeError(f"the labels in y have no common order: {error}; make all of them one kind") from None
         self.classes_ = self._label_binarizer.classes_
 
     def _encode(self, y: Any) -> Array:

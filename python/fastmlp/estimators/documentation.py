@@ -48,7 +48,7 @@ verbose : bool, default False
 warm_start : bool, default False
     Whether ``fit`` goes on where the last one ended: network, optimizer, random numbers and count of epochs without
     improvement. Two fits of 10 epochs give the bits of one of 20; only "lbfgs" starts its memory anew. Parameters
-    that were set in between are heeded.
+    that were set in between are heeded, but layers and activations have to stay.
 momentum : float, default 0.9
     Momentum of solver "sgd".
 nesterovs_momentum : bool, default True
@@ -80,7 +80,7 @@ schedule : Schedule or callable, optional
     Course of the learning rate, from :mod:`fastmlp.schedules`.
 scoring : str or callable, optional
     What early_stopping looks at: a scorer as scikit-learn has them, or "loss", the validation loss. By default
-    the estimator's ``score``.
+    the estimator's ``score``. A scorer that takes sample_weight is given the weights, if there are any.
 callbacks : sequence of objects, default ()
     Callbacks as for :meth:`fastmlp.Network.train`.
 max_time : float, optional

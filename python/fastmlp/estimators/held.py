@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
@@ -38,7 +40,7 @@ class Held:
     @classmethod
     def of(cls, est: Any, optimizer: Optimizer | Solver, rng: np.random.Generator) -> Held:
         """Return what a first fit begins with."""
-        return cls(optimizer, _stopping(est, optimizer), rng, int(rng.integers(2**31)), asked_of(est))
+        return cls(optimizer, _stopping(est, optimizer), rng, int(rng.integers(2**31)), _noted(asked_of(est)))
 
     def followed(self, est: Any, net: Network, n_samples: int) -> Held:
         """Return what a fit goes on with: this, or one that heeds the parameters that were set since."""
@@ -49,7 +51,26 @@ class Held:
         made, made_before = (_optimizer(e, net, n_samples) for e in (est, before))
         stopping = _going_on(_stopping(est, made), self.stopping)
         optimizer = _with_changes(self.optimizer, made_before, made)
-        return Held(optimizer, stopping, self.rng, self.split_seed, asked)
+        return Held(optimizer, stopping, self.rng, self.split_seed, _noted(asked))
+
+    @contextmanager
+    def unharmed(self, net: Network) -> Iterator[None]:
+        """Have the network, and what is held beside it, be what they were, if an error ends a fit that goes on."""
+        parameters, drawn = net.parameters.copy(), self.rng.bit_generator.state
+        optimizer, stopping = copy.deepcopy(self.optimizer), copy.deepcopy(self.stopping)
+        try:
+            yield
+        except BaseException:
+            net.parameters[:] = parameters
+            self.rng.bit_generator.state = drawn
+            self.optimizer, self.stopping = optimizer, stopping
+            raise
+
+
+def _noted(asked: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return parameters, with a copy of the solver if it is an object, whose numbers its owner may set."""
+    solver, *others = asked
+    return (copy.copy(solver), *others)
 
 
 def _optimizer(est: Any, net: Network, n_samples: int) -> Optimizer | Solver:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .. import _core
+from ..reference import checks
 from ..reference.arrays import Array
 
 FLOATS = (np.float64, np.float32)
@@ -53,6 +56,17 @@ def check_finite(est: Any, X: Any) -> None:
     )
 
 
+def check_targets(Y: Array, dtype: npt.DTypeLike) -> Array:
+    """Return targets, shape (n, n_targets), in the precision of X; one that is too large for it is named."""
+    with np.errstate(over="ignore"):  # an overflow is found, with its place, below
+        converted = np.ascontiguousarray(Y, dtype)
+    if (index := _core.find_nonfinite(converted)) >= 0:
+        row, column = divmod(index, Y.shape[1])
+        place = f"y[{row}, {column}]" if Y.shape[1] > 1 else f"y[{row}]"
+        raise ValueError(checks.not_finite(place, Y[row, column], converted.dtype))
+    return converted
+
+
 def check_weights(sample_weight: Any, X: Any) -> Array | None:
     """Return weights of the samples as float64, or None; none may be negative, and not all zero."""
     if sample_weight is None:
@@ -69,6 +83,25 @@ def check_not_all_zero(weight: Array, what: str, rows: str = "row") -> None:
     """Raise ValueError if no sample counts."""
     if not weight.any():
         raise ValueError(f"{what} is zero for every {rows}: at least one must be positive")
+
+
+def put_initial(name: str, given: Any, views: Sequence[Array]) -> None:
+    """Copy initial values, if any are given, into a network's parameters."""
+    if given is None:
+        return
+    if not hasattr(given, "__len__"):
+        raise TypeError(f"{name} must be a sequence of arrays, one for each layer, not {given!r}")
+    if len(given) != len(views):
+        raise ValueError(f"{name} has {len(given)} arrays, and the network {len(views)} layers of them")
+    arrays = [np.asarray(array) for array in given]
+    for i, (array, view) in enumerate(zip(arrays, views, strict=True)):
+        checks.real_numbers(array.dtype, f"{name}[{i}]")
+        if array.shape != view.shape:
+            raise ValueError(f"{name}[{i}] must have shape {view.shape}, not {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}[{i}] holds a number that is not finite")
+    for array, view in zip(arrays, views, strict=True):
+        view[:] = array
 
 
 def _place(X: Any, index: int) -> tuple[int, int]:

@@ -74,7 +74,8 @@ def our_activation(name: Any) -> Any:
 
 def hidden_sizes(sizes: Any) -> list[int]:
     """Return hidden_layer_sizes, which may be a single int, as a list."""
-    given = [sizes] if isinstance(sizes, (int, np.integer)) or not hasattr(sizes, "__iter__") else list(sizes)
+    single = not hasattr(sizes, "__iter__") or getattr(sizes, "ndim", 1) == 0
+    given = [sizes] if single else list(sizes)
     return [checks.integer(n, f"hidden_layer_sizes[{i}]", 1) for i, n in enumerate(given)]
 
 

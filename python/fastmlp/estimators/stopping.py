@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,13 @@ from ..reference.results import History
 
 # learning_rate="adaptive" divides by this, and ends the run where the rate is no larger than the lowest.
 ADAPTIVE_DIVISOR, LOWEST_RATE = 5.0, 1e-6
+
+
+def takes_weights(scorer: Any) -> bool:
+    """Return whether a scorer can be given sample_weight: not every metric knows weights."""
+    score = getattr(scorer, "_score_func", scorer)  # one of scikit-learn's hands on all that it is given
+    parameters = inspect.signature(score).parameters
+    return "sample_weight" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 class Record:
