@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 
 import fastmlp
@@ -49,7 +50,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "clip_norm": [0.0, -1, "a"],
     "max_norm": [0.0, -1, "a"],
     "schedule": [3, "step"],
-    "callbacks": [3, [3], None],
+    "callbacks": [3, [3], None, iter([]), [fastmlp.EarlyStopping]],
     "max_time": [0, -1, "a"],
     "n_jobs": [0, 2.5, "a"],
     "loss": ["squared_errors", 3, None],
@@ -223,6 +224,12 @@ def test_targets_too_large_for_the_precision_of_X(diabetes: Data) -> None:
         MLPRegressor().fit(X, y)
     with pytest.raises(ValueError, match=r"y\[5, 1\] is 1e\+300: too large for float32"):
         MLPRegressor().fit(X, np.column_stack([diabetes[1], y]))
+
+
+def test_sparse_targets_of_a_regressor(diabetes: Data) -> None:
+    y = csr_matrix(np.column_stack([diabetes[1], diabetes[1]]))
+    with pytest.raises(TypeError, match=r"y is a sparse matrix: .* y.toarray\(\)"):
+        MLPRegressor().fit(diabetes[0], y)
 
 
 def test_labels_that_cannot_be_put_in_order(iris: Data) -> None:

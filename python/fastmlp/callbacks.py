@@ -85,7 +85,8 @@ class EarlyStopping:
         """Start afresh, unless the run is resumed."""
         curves = state.task.curves()
         if self.monitor not in curves:
-            missing = "pass validation_data= to train" if self.monitor == "validation_loss" else "is it among metrics=?"
+            data = "pass validation_data= to train, or X_val= and y_val= to an estimator's fit"
+            missing = data if self.monitor == "validation_loss" else "is it among metrics=?"
             raise ValueError(f"{self.monitor!r} is not recorded: {missing}. Recorded are {', '.join(curves)}")
         if state.epoch == 0:
             self._forget()

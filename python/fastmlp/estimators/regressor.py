@@ -17,6 +17,7 @@ from ..reference import specs
 from ..reference.arrays import Array
 from ..reference.losses import LOSSES, GaussianNll, Quantile
 from ..reference.onnx_graph import Graph
+from ..reference.sparse import is_sparse
 from . import settings
 from .documentation import with_parameters
 from .inputs import check_samples
@@ -178,6 +179,8 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
             graph.output(graph.flat(tensor) if single else tensor, name, self.network_.dtype, *shape[single:])
 
     def _check_samples(self, X: Any, y: Any, *, reset: bool, incremental: bool = False) -> tuple[Any, Any]:
+        if is_sparse(y):
+            raise TypeError("y is a sparse matrix: targets of a regressor are dense, y.toarray()")
         X, y = check_samples(self, X, y, numeric=True, reset=reset)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 

@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +117,8 @@ def check_settings(est: Any) -> None:
         checks.integer(est.verbose, "verbose", 0)
     if est.max_time is not None:
         checks.number(est.max_time, "max_time", 0, math.inf, open_low=True)
+    if isinstance(est.callbacks, Iterator):  # which is empty once it has been looked at
+        raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {est.callbacks!r}")
     if est.callbacks != ():
         check_callbacks(est.callbacks)
     threads(est.n_jobs)

@@ -106,6 +106,8 @@ def check_callbacks(callbacks: Iterable[Any]) -> list[Any]:
         raise TypeError(f"callbacks must be a sequence of callbacks, such as [callback], not {callbacks!r}")
     checked = list(callbacks)
     for callback in checked:
+        if isinstance(callback, type):
+            raise TypeError(f"callback {callback.__name__} is a class: pass an object, {callback.__name__}(...)")
         listens = any(callable(getattr(callback, event, None)) for event in EVENTS)
         if not listens and getattr(callback, "plateau", None) is None:
             raise TypeError(f"callback {callback!r} has none of the methods {', '.join(EVENTS)}")
