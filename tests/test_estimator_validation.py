@@ -116,6 +116,17 @@ def test_a_scorer_that_knows_no_weights_is_given_none(scoring: Any, parts: dict[
     assert model.best_validation_score_ == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_scores_that_cannot_be_compared(parts: dict[str, Array]) -> None:
+    X, y = parts["X"], parts["y"]
+    model = MLPRegressor(early_stopping=True, max_iter=3, random_state=0)
+    with pytest.raises(ValueError, match="the validation score is nan"):
+        model.fit(X, y, X_val=X[:1], y_val=y[:1])
+    with pytest.raises(TypeError, match=r"scoring gave \{'r2': 1\}: a validation score is one number"):
+        model.set_params(scoring=lambda model, X, y: {"r2": 1}).fit(X, y)
+    assert not hasattr(model, "network_")
+
+
 def test_the_score_of_a_regressor_is_r2(diabetes: Data) -> None:
     X, y = diabetes
     for loss in ("squared_error", "gaussian_nll"):

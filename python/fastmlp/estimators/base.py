@@ -32,7 +32,7 @@ from .held import Held
 from .inputs import check_inputs, check_not_all_zero, check_targets, check_weights, put_initial
 from .onnx_export import OnnxExport
 from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
-from .stopping import Record, ScoreStopping, takes_weights
+from .stopping import Record, ScoreStopping, as_score, takes_weights
 
 Self = TypeVar("Self", bound="Perceptron")
 
@@ -339,13 +339,13 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
             return lambda state: -state.history.validation_loss[-1]
         if self.scoring is None:
             n_threads = settings.threads(self.n_jobs)
-            return lambda state: self._score_of(Y, state.network.predict(X, n_threads), weight)
+            return lambda state: as_score(self._score_of(Y, state.network.predict(X, n_threads), weight))
         scorer, weights = check_scoring(self, scoring=self.scoring), {}
         if weight is not None and takes_weights(scorer):
             weights["sample_weight"] = weight
         judged = copy.copy(self)
         judged.__dict__.pop("feature_names_in_", None)  # X is an array by now
-        return lambda state: float(scorer(judged, X, y, **weights))
+        return lambda state: as_score(scorer(judged, X, y, **weights))
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs for checked inputs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,17 @@ def takes_weights(scorer: Any) -> bool:
     score = getattr(scorer, "_score_func", scorer)  # one of scikit-learn's hands on all that it is given
     parameters = inspect.signature(score).parameters
     return "sample_weight" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def as_score(given: Any) -> float:
+    """Return what a scorer gave as a number that can be compared with others."""
+    try:
+        score = float(given)
+    except (TypeError, ValueError):
+        raise TypeError(f"scoring gave {given!r}: a validation score is one number") from None
+    if math.isnan(score):
+        raise ValueError("the validation score is nan: are there enough rows to validate with? R^2 needs two")
+    return score
 
 
 class Record:
