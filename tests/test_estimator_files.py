@@ -70,7 +70,6 @@ def test_a_regressor_comes_back_with_its_loss(path: Path, loss: str) -> None:
     other = fastmlp.load(path)
     assert np.array_equal(other.predict(X), model.predict(X))
     assert other.n_iter_no_change == np.inf
-    assert np.array_equal(reference.load(path).predict(X), reference.load(path).predict(X))
     np.testing.assert_allclose(reference.load(path).predict(X), model.network_.predict(X), atol=1e-6)
 
 

@@ -225,6 +225,15 @@ def test_files_of_networks(tmp_path: Path) -> None:
         fastmlp.to_onnx(tmp_path / "other")
 
 
+def test_files_of_estimators_and_pipelines(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    est = fastmlp.MLPClassifier((5,), max_iter=5, random_state=0)
+    for model in (est, make_pipeline(StandardScaler(), est)):
+        model.fit(X_IRIS, LABELS["three strings"])
+        fastmlp.save(model, path)
+        assert fastmlp.to_onnx(path) == fastmlp.to_onnx(model)
+
+
 def test_a_model_file_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     fastmlp.Network([2, 3, 1]).save(path)
