@@ -224,7 +224,7 @@ MISTAKES = [
     (("export", "model.safetensors", "none/model.h"), "none/model.h: there is no folder"),
     (("export", "model.safetensors", "model.safetensors"), "model.safetensors: this is what is read from"),
     (("export", "model.safetensors", "m.onnx", "--name", "x"), "--name is for C, and this export is to onnx"),
-    (("export", "model.safetensors", "m.h", "--arithmetic", "int8"), "kind 'int8' needs calibration"),
+    (("export", "model.safetensors", "m.h", "--arithmetic", "int8"), "--arithmetic int8 needs --calibration DATA"),
     (("export", "model.safetensors", "m.h", "--name", "2"), "name '2' must be a C identifier"),
     (("export", "model.safetensors", "-", "--to", "c", "--json"), "--json and an output of - would both be on"),
     (("export", "none", "m.onnx"), "none: No such file"),

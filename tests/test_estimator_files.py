@@ -95,6 +95,18 @@ def test_names_of_features_come_back(path: Path) -> None:
         other.predict(X[["b", "a", "c", "d"]])
 
 
+def test_names_of_features_of_a_pipeline_come_back(path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(iris("int")[0], columns=["a", "b", "c", "d"])
+    model = make_pipeline(StandardScaler(), fastmlp.MLPClassifier(max_iter=2)).fit(X, iris("int")[1])
+    fastmlp.save(model, path)
+    other = fastmlp.load(path)
+    assert other.feature_names_in_.tolist() == ["a", "b", "c", "d"]
+    assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="feature names should match"):
+        other.predict(X[["b", "a", "c", "d"]])
+
+
 def test_it_goes_on_from_its_weights(path: Path) -> None:
     X, y = iris("str")
     model = fastmlp.MLPClassifier(max_iter=20, warm_start=True, random_state=0).fit(X, y)

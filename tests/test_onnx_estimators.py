@@ -217,6 +217,16 @@ def test_tables_with_classes(table: Array, dtype: str) -> None:
     np.testing.assert_allclose(got["probabilities"], probabilities, rtol=0, atol=TOLERANCE[dtype])
 
 
+def test_names_of_columns_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{name},{i},{i % 3},{i}\n" for i, name in enumerate(["a", "b"] * 6))
+    Path("data.csv").write_text(f"label,label_,std,y\n{rows}")
+    assert main(("train", "data.csv", "--target", "y", "--epochs", "2", "--quiet")) == 0
+    model = fastmlp.to_onnx("model.safetensors")
+    assert [node.name for node in model.graph.input] == ["label__", "label_", "std_"]
+    onnx.checker.check_model(model, full_check=True)
+
+
 def test_files_of_networks(tmp_path: Path) -> None:
     net = fastmlp.Network([2, 3, 1], random_state=0)
     net.save(tmp_path / "net.safetensors")

@@ -106,6 +106,8 @@ def _to_onnx(args: argparse.Namespace, path: str) -> dict[str, Any]:
 
 def _to_c(args: argparse.Namespace, path: str) -> dict[str, Any]:
     calibration = None
+    if args.arithmetic in ("int16", "int8") and args.calibration is None:
+        raise UserError(f"--arithmetic {args.arithmetic} needs --calibration DATA: typical rows, whose range it fits")
     if args.calibration is not None:
         model = layout.load(args.model)
         calibration = encode_columns(model.columns, read_table(args.calibration))
