@@ -92,7 +92,7 @@ def _export(args: argparse.Namespace, kind: str, to_stdout: bool) -> dict[str, A
                 write(None, file.read())
             return told
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
+        if to_stdout and error.filename is None:  # of standard output, which is told of for all commands alike
             raise
         raise UserError(f"{error.filename or args.output}: {error.strerror or error}") from None
     except (ValueError, TypeError, ImportError) as error:
