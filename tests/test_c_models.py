@@ -149,6 +149,19 @@ def test_a_saved_network(tmp_path: Path) -> None:
     assert (tmp_path / "a.h").read_bytes() == (tmp_path / "b.h").read_bytes()
 
 
+def test_a_saved_pipeline(tmp_path: Path) -> None:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = [[0.0], [10.0], [20.0], [30.0]]
+    model = make_pipeline(StandardScaler(), fastmlp.MLPClassifier(solver="lbfgs", random_state=0))
+    model.fit(rows, ["low", "low", "high", "high"])
+    fastmlp.save(model, tmp_path / "model.safetensors")
+    fastmlp.to_c(tmp_path / "model.safetensors", tmp_path / "a.h")
+    fastmlp.to_c(model, tmp_path / "b.h")
+    assert (tmp_path / "a.h").read_bytes() == (tmp_path / "b.h").read_bytes()
+
+
 def test_other_steps_and_models_are_refused_by_name(tmp_path: Path) -> None:
     from sklearn import preprocessing
     from sklearn.decomposition import PCA

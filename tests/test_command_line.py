@@ -163,6 +163,16 @@ def test_ctrl_c_in_a_process() -> None:
     assert code("info", "model.safetensors") == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", ["info net", "export net - --to c", "activations"])
+def test_an_output_that_is_full_is_told_in_one_line(command: str) -> None:
+    fastmlp.Network([2, 3, 1]).save("net")
+    with open("/dev/full", "wb") as full:
+        process = start(*shlex.split(command), stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (2, b"fastmlp: standard output: No space left on device\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
 @pytest.mark.parametrize(
     "command", ["predict model.safetensors houses.csv", "activations", "export model.safetensors - --to c"]

@@ -39,6 +39,8 @@ MISTAKES = [
     ),
     ((*PRICE, "--optimizer", "lm", "--learning-rate", "1"), "--optimizer lm finds its own steps: leave out --learning"),
     ((*PRICE, "--optimizer", "lbfgs", "--schedule", "step"), "--optimizer lbfgs finds its own steps: leave out --sch"),
+    ((*PRICE, "--checkpoint-every", "3"), "--checkpoint-every is for a run with --checkpoint FILE"),
+    ((*PRICE, "--optimizer", "rprop", "--schedule", "cosine"), "Rprop has no use for schedule"),
     ((*PRICE, "--optimizer", "rprop", "--batch-size", "8"), "--optimizer rprop takes all rows in each step: leave"),
     ((*PRICE, "--optimizer", "lm", "--dropout", "0.5"), "LevenbergMarquardt has no dropout"),
     ((*PRICE, "--optimizer", "lm", "--hidden", "2000,2000"), "not enough memory to train"),

@@ -165,6 +165,25 @@ def test_a_network_without_columns_is_exported(capsys: Captured) -> None:
         assert code("export", "net.safetensors", f"net.{ending}") == 0
 
 
+def test_an_estimator_and_its_scaling_are_told_and_exported(capsys: Captured) -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    estimator = fastmlp.MLPClassifier((3,), solver="lbfgs", max_iter=50, random_state=0)
+    model = make_pipeline(StandardScaler(), estimator).fit([[0.0], [10.0], [20.0]], ["low", "low", "high"])
+    fastmlp.save(model, "model.safetensors")
+    found = results(capsys, "info", "model.safetensors")
+    assert (found["estimator"], found["classes"]) == ("MLPClassifier after StandardScaler", ["high", "low"])
+    assert code("info", "model.safetensors") == 0
+    assert "MLPClassifier after StandardScaler\n" in capsys.readouterr().out
+    assert results(capsys, "export", "model.safetensors", "model.onnx")["outputs"] == ["label", "probabilities"]
+    assert code("export", "model.safetensors", "model.h") == 0
+    fastmlp.to_c(model, "same.h")
+    assert Path("model.h").read_bytes() == Path("same.h").read_bytes()
+    assert "export onnx or c" in error_of(capsys, "export", "model.safetensors", "out.safetensors")
+
+
 def test_exports_with_options_and_to_standard_output(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     train_price(*QUICK)
     assert code("export", "model.safetensors", "a.h", "--name", "house", "--arithmetic", "float64") == 0
@@ -205,7 +224,7 @@ MISTAKES = [
     (("export", "model.safetensors", "none/model.h"), "none/model.h: there is no folder"),
     (("export", "model.safetensors", "model.safetensors"), "model.safetensors: this is what is read from"),
     (("export", "model.safetensors", "m.onnx", "--name", "x"), "--name is for C, and this export is to onnx"),
-    (("export", "model.safetensors", "m.h", "--arithmetic", "int8"), "kind 'int8' needs calibration"),
+    (("export", "model.safetensors", "m.h", "--arithmetic", "int8"), "--arithmetic int8 needs --calibration DATA"),
     (("export", "model.safetensors", "m.h", "--name", "2"), "name '2' must be a C identifier"),
     (("export", "model.safetensors", "-", "--to", "c", "--json"), "--json and an output of - would both be on"),
     (("export", "none", "m.onnx"), "none: No such file"),

@@ -187,6 +187,17 @@ def test_orders(capsys: Captured) -> None:
     assert message.endswith("column 'size': 'medium' has no place in the order 'small', 'large'")
 
 
+def test_a_word_for_missing_values_is_a_value_of_an_order_that_has_it(capsys: Captured) -> None:
+    write("t.csv", ["fence", "y"], [[word, i] for i, word in enumerate(["None", "low", "high", ""] * 5)])
+    base = ("train", "t.csv", "--target", "y", *QUICK, "--ordinal", "fence=None,low,high")
+    assert "line 5, column 'fence': the cell is empty" in error_of(capsys, *base)
+    assert code(*base, "--impute", "median") == 0
+    [fence] = layout.load("model.safetensors").columns
+    stand_in = ["None", "low", "high"].index(str(fence.fill))
+    assert fence.encode(reading.read_table("t.csv"))[:4, 0].tolist() == [0, 1, 2, stand_in]
+    assert "'None' stands for a missing value" in error_of(capsys, "train", "t.csv", "--target", "y", *QUICK)
+
+
 def test_numbers_as_one_input_per_value(capsys: Captured) -> None:
     write("t.csv", ["shop", "y"], [[i % 25, i] for i in range(200)])
     assert code("train", "t.csv", "--target", "y", *QUICK, "--one-hot", "shop") == 0

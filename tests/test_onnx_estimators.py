@@ -217,12 +217,31 @@ def test_tables_with_classes(table: Array, dtype: str) -> None:
     np.testing.assert_allclose(got["probabilities"], probabilities, rtol=0, atol=TOLERANCE[dtype])
 
 
+def test_names_of_columns_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{name},{i},{i % 3},{i}\n" for i, name in enumerate(["a", "b"] * 6))
+    Path("data.csv").write_text(f"label,label_,std,y\n{rows}")
+    assert main(("train", "data.csv", "--target", "y", "--epochs", "2", "--quiet")) == 0
+    model = fastmlp.to_onnx("model.safetensors")
+    assert [node.name for node in model.graph.input] == ["label__", "label_", "std_"]
+    onnx.checker.check_model(model, full_check=True)
+
+
 def test_files_of_networks(tmp_path: Path) -> None:
     net = fastmlp.Network([2, 3, 1], random_state=0)
     net.save(tmp_path / "net.safetensors")
     assert fastmlp.to_onnx(tmp_path / "net.safetensors") == net.to_onnx()
     with pytest.raises(FileNotFoundError):
         fastmlp.to_onnx(tmp_path / "other")
+
+
+def test_files_of_estimators_and_pipelines(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    est = fastmlp.MLPClassifier((5,), max_iter=5, random_state=0)
+    for model in (est, make_pipeline(StandardScaler(), est)):
+        model.fit(X_IRIS, LABELS["three strings"])
+        fastmlp.save(model, path)
+        assert fastmlp.to_onnx(path) == fastmlp.to_onnx(model)
 
 
 def test_a_model_file_is_not_written_over(tmp_path: Path) -> None:

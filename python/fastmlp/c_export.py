@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UserError
+from .files import estimator_of
 from .network import Network
 from .reference import files
 from .reference.layers import Layers
@@ -41,7 +42,8 @@ def to_c(
     ----------
     model : Network, MLPClassifier, MLPRegressor, Pipeline, str or path-like
         What to write: a network of the core or of the reference, a fitted estimator, a pipeline of StandardScaler or
-        MinMaxScaler and such an estimator, or the file of a model that ``fastmlp train`` or :meth:`Network.save` wrote.
+        MinMaxScaler and such an estimator, or the file of a model that ``fastmlp train``, :func:`fastmlp.save` or
+        :meth:`Network.save` wrote.
     path : str or path-like
         Where. A file that is there is replaced; the new one is complete, or the old one stays.
     name : str, default "model"
@@ -126,11 +128,13 @@ def _taken_apart(model: Any) -> tuple[Layers, dict[str, Any]]:
 def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
     from .tabular import layout  # which few need
 
-    network, table = files.load(path, Network)
-    if table is None:
+    network, extras = files.load_all(path, Network)
+    if "estimator" in extras:
+        return _taken_apart(estimator_of(path, network, extras["estimator"]))
+    if "table" not in extras:
         return network, {}
     try:
-        model = layout.assemble(path, network, table)
+        model = layout.assemble(path, network, extras["table"])
     except UserError as error:
         raise ValueError(str(error)) from None
     arguments: dict[str, Any] = {

@@ -97,11 +97,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     Network([2, 3, 1], activation='tanh', output_activation='linear', dtype='float32')
     """
     network, extras = files.load_all(path, Network)
-    if "estimator" not in extras:
-        return network
+    return estimator_of(path, network, extras["estimator"]) if "estimator" in extras else network
+
+
+def estimator_of(path: str | os.PathLike[str], network: Network, described: dict[str, Any]) -> Any:
+    """Return the estimator or pipeline that a file has beside its network; ValueError if they do not fit."""
     from .estimators.files import restore
 
     try:
-        return restore(network, extras["estimator"])
+        return restore(network, described)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{os.fsdecode(path)}: {error}") from None

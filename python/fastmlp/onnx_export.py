@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
+from .files import estimator_of
 from .network import Network
 from .reference import files
 from .reference.onnx_network import network_model, written
@@ -25,9 +26,10 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
     model : Network, MLPClassifier, MLPRegressor, Pipeline, str or path-like
         A network has the output ``Y_hat``. An estimator has what its ``to_onnx`` says. A pipeline of scikit-learn is
         made of StandardScaler, MinMaxScaler and "passthrough", and of an estimator at its end, whose outputs it has.
-        A path is that of a file that ``Network.save`` or the command ``fastmlp train`` wrote: the latter takes the
-        columns in their units, as float64, and gives ``variable``, or ``label`` and ``probabilities``, as
-        ``fastmlp predict`` does. If some are text, each column is an input of its own, with its name.
+        A path is that of a file that :func:`fastmlp.save`, ``Network.save`` or the command ``fastmlp train`` wrote.
+        The model of the command takes the columns in their units, as float64, and gives ``variable``, or ``label`` and
+        ``probabilities``, as ``fastmlp predict`` does. If some are text, each column is an input of its own, with its
+        name.
     path : str or path-like, optional
         Where to write. A file that is there is replaced as a whole, or stays what it was.
 
@@ -60,6 +62,11 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> ModelProt
         if path is not None and os.path.realpath(model) == os.path.realpath(path):
             raise ValueError(f"{os.fsdecode(path)} is the model file itself: write to another one")
         return written(_model_of_file(model), path)
+    return _model_of_object(model, path)
+
+
+def _model_of_object(model: Any, path: str | os.PathLike[str] | None) -> ModelProto:
+    """Return what is no file as an ONNX model, written if there is a path; TypeError if it is none of these."""
     if hasattr(model, "to_onnx"):
         made: ModelProto = model.to_onnx(path)
         return made
@@ -77,10 +84,12 @@ def _model_of_file(path: str | os.PathLike[str]) -> ModelProto:
     """Return a model file as an ONNX model."""
     from .tabular import layout, onnx_model  # which few need
 
-    network, table = files.load(path, Network)
-    if table is None:
+    network, extras = files.load_all(path, Network)
+    if "estimator" in extras:
+        return _model_of_object(estimator_of(path, network, extras["estimator"]), None)
+    if "table" not in extras:
         return network_model(network)
     try:
-        return onnx_model.onnx_model(layout.assemble(path, network, table))
+        return onnx_model.onnx_model(layout.assemble(path, network, extras["table"]))
     except UserError as error:
         raise ValueError(str(error)) from None

@@ -28,7 +28,7 @@ EXIT_CODES = """\
 exit codes:
   0    all is well
   1    a check failed, or nobody reads the output any more
-  2    a mistake in what was given, told in one line
+  2    a mistake in what was given, or an output that takes no more, told in one line
   130  stopped by Ctrl-C; train has saved the network as it stands"""
 
 
@@ -72,6 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("fastmlp: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone; Python's own flush at exit must not complain of it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 1
+    except OSError as error:
+        print(f"fastmlp: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        _give_up_output()
+        return 2
+
+
+def _give_up_output() -> None:
+    """Have Python's own flush at exit not complain again of an output that takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         "fastmlp export model.safetensors model.onnx",
         "fastmlp export model.safetensors model.h --name house",
     )
-    command.add_argument("model", help="what `fastmlp train` or Network.save wrote")
+    command.add_argument("model", help="what `fastmlp train`, fastmlp.save or Network.save wrote")
     command.add_argument("output", help="the file to write; - is standard output")
     command.add_argument(
         "--to", choices=tuple(dict.fromkeys(SUFFIXES.values())), help="as what (default: by the ending of the output)"
@@ -92,7 +92,7 @@ def _export(args: argparse.Namespace, kind: str, to_stdout: bool) -> dict[str, A
                 write(None, file.read())
             return told
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
+        if to_stdout and error.filename is None:  # of standard output, which is told of for all commands alike
             raise
         raise UserError(f"{error.filename or args.output}: {error.strerror or error}") from None
     except (ValueError, TypeError, ImportError) as error:
@@ -106,6 +106,8 @@ def _to_onnx(args: argparse.Namespace, path: str) -> dict[str, Any]:
 
 def _to_c(args: argparse.Namespace, path: str) -> dict[str, Any]:
     calibration = None
+    if args.arithmetic in ("int16", "int8") and args.calibration is None:
+        raise UserError(f"--arithmetic {args.arithmetic} needs --calibration DATA: typical rows, whose range it fits")
     if args.calibration is not None:
         model = layout.load(args.model)
         calibration = encode_columns(model.columns, read_table(args.calibration))
@@ -114,7 +116,12 @@ def _to_c(args: argparse.Namespace, path: str) -> dict[str, Any]:
 
 
 def _to_safetensors(args: argparse.Namespace, path: str) -> dict[str, Any]:
-    network, table = files.load(args.model, Network)
+    network, extras = files.load_all(args.model, Network)
+    if "estimator" in extras:
+        raise UserError(
+            f"{args.model}: of an estimator, export onnx or c, which take its scaling and its classes along"
+        )
+    table = extras.get("table")
     model: TabularModel | None = None if table is None else layout.assemble(args.model, network, table)
     to_safetensors(network, model, path)
     return {"inputs": network.layer_sizes[0], "outputs": network.layer_sizes[-1]}

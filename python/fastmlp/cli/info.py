@@ -6,8 +6,11 @@ import argparse
 import os
 from typing import Any
 
+import numpy as np
+
 from .. import Network
 from ..errors import UserError
+from ..files import estimator_of
 from ..reference import files
 from ..tabular import layout
 from ..tabular.columns import Valued
@@ -27,7 +30,7 @@ def add(commands: Any) -> None:
         "also columns with their encodings and scaling, classes, and how it was trained.",
         "fastmlp info model.safetensors",
     )
-    command.add_argument("model", help="what `fastmlp train` or Network.save wrote")
+    command.add_argument("model", help="what `fastmlp train`, fastmlp.save or Network.save wrote")
     arguments.add_json(command)
     command.set_defaults(run=run)
 
@@ -35,14 +38,17 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load, and tell."""
     try:
-        network, table = files.load(args.model, Network)
+        network, extras = files.load_all(args.model, Network)
+        estimator = estimator_of(args.model, network, extras["estimator"]) if "estimator" in extras else None
     except OSError as error:
         raise UserError(f"{args.model}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         raise UserError(str(error)) from None
     facts = {"bytes": os.path.getsize(args.model), **_of_network(network)}
-    if table is not None:
-        facts.update(_of_model(layout.assemble(args.model, network, table)))
+    if estimator is not None:
+        facts.update(_of_estimator(estimator))
+    if "table" in extras:
+        facts.update(_of_model(layout.assemble(args.model, network, extras["table"])))
     if args.json:
         print_json(facts)
     else:
@@ -57,6 +63,17 @@ def _of_network(network: Network) -> dict[str, Any]:
         "dtype": network.dtype.name,
         "bias": network.bias,
         "parameters": int(network.parameters.size),
+    }
+
+
+def _of_estimator(model: Any) -> dict[str, Any]:
+    """Return what an estimator, or a pipeline that ends in one, has around its network."""
+    steps = [step for _, step in getattr(model, "steps", [(None, model)])]
+    names = getattr(steps[-1], "feature_names_in_", None)
+    return {
+        "estimator": " after ".join(step if isinstance(step, str) else type(step).__name__ for step in reversed(steps)),
+        "classes": getattr(steps[-1], "classes_", np.array([])).tolist(),
+        "feature_names": None if names is None else names.tolist(),
     }
 
 
@@ -97,6 +114,12 @@ def _print(facts: dict[str, Any]) -> None:
     activations = ", ".join(facts["activations"])
     _line("network", f"{'-'.join(map(str, facts['layer_sizes']))}, {activations}, {facts['dtype']}")
     _line("parameters", f"{facts['parameters']}{'' if facts['bias'] else ', no biases'}, in {facts['bytes']} bytes")
+    if "estimator" in facts:
+        _line("estimator", facts["estimator"])
+        for name in ("classes", "feature_names"):
+            if facts[name]:
+                _line(name.replace("_", " "), shortened(map(str, facts[name]), 20))
+        return
     if "task" not in facts:
         print("a network without columns, as Network.save writes it")
         return

@@ -73,7 +73,10 @@ def make_optimizer(args: argparse.Namespace, n_rows: int) -> Optimizer | Solver:
             if getattr(args, option) is not None:
                 raise UserError(f"--optimizer {name} finds its own steps: leave out --{option.replace('_', '-')}")
         return OPTIMIZERS[name](**numbers)
-    return OPTIMIZERS[name](**numbers, **_steps(args))
+    try:
+        return OPTIMIZERS[name](**numbers, **_steps(args))
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _steps(args: argparse.Namespace) -> dict[str, Any]:

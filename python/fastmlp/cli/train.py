@@ -23,7 +23,7 @@ from .optimizers import make_optimizer, takes_all_rows
 from .output import print_json
 from .preparation import SameSamples, Samples, prepare
 from .report import print_metrics, warn_of_unknown
-from .train_options import BATCH_SIZE, PATIENCE, VALIDATION_FRACTION, add_options
+from .train_options import BATCH_SIZE, PATIENCE, SECONDS_BETWEEN_CHECKPOINTS, VALIDATION_FRACTION, add_options
 
 DESCRIPTION = """\
 Train a network to predict one column of a table from others, and save it for the other commands. Some rows are held \
@@ -75,6 +75,8 @@ def _check_files(args: argparse.Namespace) -> None:
         arguments.check_output(args.checkpoint, args.data)
         if args.checkpoint == args.output:
             raise UserError(f"{args.output}: the model and the checkpoint need a file each")
+    elif args.checkpoint_every is not None:
+        raise UserError("--checkpoint-every is for a run with --checkpoint FILE")
 
 
 def _train(args: argparse.Namespace, model: TabularModel, samples: Samples, rng: np.random.Generator) -> History:
@@ -86,8 +88,8 @@ def _train(args: argparse.Namespace, model: TabularModel, samples: Samples, rng:
     if _stops_early(args):
         callbacks.append(EarlyStopping(args.patience or PATIENCE))
     if args.checkpoint:
-        seconds: float | None = args.checkpoint_every or None
-        callbacks.append(Checkpoint(args.checkpoint, seconds=seconds))
+        every = SECONDS_BETWEEN_CHECKPOINTS if args.checkpoint_every is None else args.checkpoint_every
+        callbacks.append(Checkpoint(args.checkpoint, seconds=every or None))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DivergenceWarning)

@@ -147,9 +147,8 @@ def _add_ends(command: argparse.ArgumentParser) -> None:
     add("--checkpoint", "file to write the state of the run to, now and then", metavar="FILE")
     add(
         "--checkpoint-every",
-        "seconds from one to the next; 0 writes after each epoch",
+        f"seconds from one to the next; 0 writes after each epoch (default: {SECONDS_BETWEEN_CHECKPOINTS:g})",
         type=from_zero,
-        default=SECONDS_BETWEEN_CHECKPOINTS,
         metavar="S",
     )
     add("--resume", "go on from a checkpoint; all else must be given as it was", metavar="FILE")

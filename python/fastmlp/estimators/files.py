@@ -62,10 +62,7 @@ def restore(network: Network, described: dict[str, Any]) -> Any:
     for name, value in _dict(described, "fitted", FITTED).items():
         setattr(est, name, _from_json(value))
     est.n_features_in_ = network.layer_sizes[0]
-    if (names := described.get("feature_names")) is not None:
-        if not _is_list_of(names, str) or len(names) != est.n_features_in_:
-            raise ValueError("its names of features do not fit its network")
-        est.feature_names_in_ = np.array(names, dtype=object)
+    _restore_feature_names(est, described)
     if isinstance(est, MLPClassifier):
         _restore_classes(est, described.get("classes"))
     if (
@@ -148,7 +145,10 @@ def _describe_scaler(name: str | None, scaler: Any) -> dict[str, Any]:
     for attribute in SCALERS[kind][1]:
         value = getattr(scaler, attribute)
         arrays[attribute] = None if value is None else np.asarray(value, np.float64).tolist()
-    return {"kind": kind, "parameters": {k: _to_json(v) for k, v in scaler.get_params().items()}, "arrays": arrays}
+    described = {"kind": kind, "parameters": {k: _to_json(v) for k, v in scaler.get_params().items()}, "arrays": arrays}
+    if hasattr(scaler, "feature_names_in_"):
+        described["feature_names"] = scaler.feature_names_in_.tolist()
+    return described
 
 
 def _restore_scaler(described: Any, n_features: int) -> tuple[str, Any]:
@@ -167,7 +167,16 @@ def _restore_scaler(described: Any, n_features: int) -> tuple[str, Any]:
             raise ValueError(f"its scaler has {attribute} of shape {array.shape}, for {n_features} features")
         setattr(scaler, attribute, array)
     scaler.n_features_in_ = n_features
+    _restore_feature_names(scaler, described)
     return name, scaler
+
+
+def _restore_feature_names(est: Any, described: dict[str, Any]) -> None:
+    """Give an estimator or scaler the names of its features, if the file has some."""
+    if (names := described.get("feature_names")) is not None:
+        if not _is_list_of(names, str) or len(names) != est.n_features_in_:
+            raise ValueError("its names of features do not fit its network")
+        est.feature_names_in_ = np.array(names, dtype=object)
 
 
 def _dict(described: dict[str, Any], key: str, known: Any) -> dict[str, Any]:

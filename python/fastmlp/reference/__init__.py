@@ -14,5 +14,9 @@ __all__ = ["Network", "load"]
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """Read a network that ``save`` wrote; see :func:`fastmlp.load`."""
+    """Read a network that ``save`` wrote; see :func:`fastmlp.load`.
+
+    Of an estimator, a pipeline or a model of the command line it is the network alone: it takes inputs that are scaled
+    already, and gives its outputs as they are.
+    """
     return files.load(path, Network)[0]

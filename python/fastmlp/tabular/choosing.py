@@ -63,9 +63,10 @@ def _column(table: Table, name: str, choices: Choices, rows: list[int]) -> Colum
     if numbers is not None:
         return Number(name, fill=choices.impute and _fill_of_numbers(numbers[rows], choices.impute))
     cells = table.cells(name)
+    given = choices.ordinal.get(name, [])
     if choices.impute is None:
-        _refuse_missing(table, name, cells)
-    present = [cells[row] for row in rows if not is_missing(cells[row])]
+        _refuse_missing(table, name, cells, given)
+    present = [cells[row] for row in rows if cells[row] in given or not is_missing(cells[row])]
     if not present:
         raise UserError(
             f"{table.source}, column {name!r}: no row to train on has a value: --drop {shlex.quote(name)} leaves it out"
@@ -75,7 +76,7 @@ def _column(table: Table, name: str, choices: Choices, rows: list[int]) -> Colum
         return Number(name, fill=_fill_of_numbers(np.array(list(map(float, present))), str(choices.impute)))
     fill = None if choices.impute is None else _most_frequent(present)
     if name in choices.ordinal:
-        return _ordinal(table, name, choices.ordinal[name], fill)
+        return _ordinal(table, name, given, fill)
     values = in_order(present)
     most = MAX_VALUES_OF_NAMED if named else MAX_VALUES
     if len(values) > most:
@@ -94,8 +95,9 @@ def _ordinal(table: Table, name: str, given: list[str], fill: str | None) -> Ord
     return column
 
 
-def _refuse_missing(table: Table, name: str, cells: list[str]) -> None:
-    row = next((row for row, cell in enumerate(cells) if is_missing(cell)), None)
+def _refuse_missing(table: Table, name: str, cells: list[str], given: list[str]) -> None:
+    """Raise UserError if a cell is missing, and is not a value of the order that was given."""
+    row = next((row for row, cell in enumerate(cells) if is_missing(cell) and cell not in given), None)
     if row is not None:
         raise table.error(
             row, name, f"{what_is_missing(cells[row])}: fill it in, or let --impute {' or '.join(IMPUTATIONS)} do so"

@@ -52,13 +52,17 @@ class Column(ABC):
         cells = table.cells(self.name)
         if self.fill is not None:
             stand_in = self.fill if isinstance(self.fill, str) else repr(self.fill)
-            return [stand_in if is_missing(cell) else cell for cell in cells]
-        row = next((row for row, cell in enumerate(cells) if is_missing(cell)), None)
+            return [stand_in if self._misses(cell) else cell for cell in cells]
+        row = next((row for row, cell in enumerate(cells) if self._misses(cell)), None)
         if row is not None:
             raise table.error(
                 row, self.name, f"{what_is_missing(cells[row])}: the model was trained without --impute, which fills it"
             )
         return cells
+
+    def _misses(self, cell: str) -> bool:
+        """Tell whether a cell stands for a value that is not there."""
+        return is_missing(cell)
 
     def _filling(self) -> str:
         return (
@@ -91,6 +95,9 @@ class Valued(Column):
     """A column that has one of several values in each row."""
 
     values: Sequence[str]
+
+    def _misses(self, cell: str) -> bool:
+        return is_missing(cell) and cell not in self.values  # an order may be given that has "none" in it
 
     def _places(self, table: Table) -> list[int]:
         """Return each row's place among the values, or -1 for one that is not among them."""

@@ -22,7 +22,7 @@ from .table import MISSING, is_missing
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# Names that outputs and the network's tensors have: a column with such a name gets an underscore at its end.
+# Names that outputs and the network's tensors have: a column with such a name gets underscores at its end.
 TAKEN = re.compile(r"label|probabilities|scores|variable|std|[WbZA]\d+")
 
 # How programs write missing values, as what looks them up knows no rule for capitals.
@@ -53,16 +53,21 @@ def _inputs(graph: Graph, model: TabularModel) -> str:
         X = graph.input("X", len(model.columns), np.float64)
         return _filled(graph, X, [column.fill for column in model.columns])
     # All names have to be known before nodes are given theirs.
+    names = [column.name for column in model.columns]
     declared = [
-        graph.input(
-            f"{column.name}_" if TAKEN.fullmatch(column.name) else column.name,
-            1,
-            np.float64 if isinstance(column, Number) else object,
-        )
+        graph.input(_free(column.name, names), 1, np.float64 if isinstance(column, Number) else object)
         for column in model.columns
     ]
     parts = [_encoded(graph, name, column) for name, column in zip(declared, model.columns, strict=True)]
     return graph.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _free(name: str, names: list[str]) -> str:
+    """Return a column's name, or one like it where that is taken, which no other column has."""
+    free = name
+    while TAKEN.fullmatch(free) or (free != name and free in names):
+        free += "_"
+    return free
 
 
 def _filled(graph: Graph, X: str, fills: list[float | str | None]) -> str:
