@@ -96,7 +96,7 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), (coefs_init, intercepts_init))
 
-    @available_if(settings.partial_fit_is_there)  # type: ignore[untyped-decorator]
+    @available_if(settings.partial_fit_is_there)  # type: ignore[untyped-decorator]  # scikit-learn's
     def partial_fit(
         self,
         X: npt.ArrayLike,

@@ -93,7 +93,7 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), (coefs_init, intercepts_init))
 
-    @available_if(settings.partial_fit_is_there)  # type: ignore[untyped-decorator]
+    @available_if(settings.partial_fit_is_there)  # type: ignore[untyped-decorator]  # scikit-learn's
     def partial_fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> MLPRegressor:

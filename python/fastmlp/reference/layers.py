@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ ROWS_AT_A_TIME = 1024
 Self = TypeVar("Self", bound="Layers")
 
 
-class Layers(Portable):
+class Layers(Portable, ABC):
     """Sizes, activations and parameters: what both networks share, whoever computes with them."""
 
     def __init__(

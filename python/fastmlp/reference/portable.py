@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import ABC
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from .c_export import CReport
 
 
-class Portable(ABC):  # noqa: B024  # its methods are for networks
+class Portable:
     """What gives networks their ``save``, ``to_onnx`` and ``to_c``."""
 
     def save(self, path: str | os.PathLike[str]) -> None:

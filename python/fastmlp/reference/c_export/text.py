@@ -65,7 +65,7 @@ def comment(lines: Iterable[str]) -> str:
 def labels(name: str, values: Sequence[object]) -> str:
     """Return the array of the labels of classes: of integers if all are, otherwise of strings."""
     if are_integers(values):
-        return array("int32_t", name, np.array([int(v) for v in values]))  # type: ignore[call-overload]
+        return array("int32_t", name, np.array([int(v) for v in values]))  # type: ignore[call-overload]  # numbers
     texts = ", ".join(string(str(v)) for v in values)
     return f"static const char *const {name}[{len(values)}] = {{{texts}}};\n"
 
