@@ -1,0 +1,97 @@
+"""How an output, its error and a fit come along during a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .style import BLUE, PREDICTION, TARGET, VERMILION, line, new_panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def convergence(outputs: npt.ArrayLike, target: float, losses: npt.ArrayLike, xlabel: str = "iteration") -> Figure:
+    """Draw how one output approaches its target, and the error beside it.
+
+    Parameters
+    ----------
+    outputs : array_like, shape (n,)
+        The output after 0, 1, 2 ... updates.
+    target : float
+        What it should become.
+    losses : array_like, shape (n,)
+        J after 0, 1, 2 ... updates.
+    xlabel : str, default "iteration"
+        Label of the horizontal axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (left, right) = new_panels(1, 2, (9, 3.8))
+    y = np.ravel(outputs)
+    left.axhline(target, color=BLUE, linestyle="--", label="target")
+    left.plot(y, color=VERMILION, marker="o", markersize=4, label="output")
+    left.set(title="output", xlabel=xlabel, ylabel="y")
+    left.legend()
+    right.plot(np.ravel(losses), color=VERMILION, marker="o", markersize=4)
+    right.set(title="error", xlabel=xlabel, ylabel="J")
+    for axes in (left, right):
+        axes.locator_params(axis="x", integer=True)
+    return figure
+
+
+def losses(curves: Mapping[str, npt.ArrayLike], xlabel: str = "epoch") -> Figure:
+    """Draw the error over time on a logarithmic axis, one line per run.
+
+    Parameters
+    ----------
+    curves : mapping of str to array_like
+        J after 0, 1, 2 ... updates, by the run's name.
+    xlabel : str, default "epoch"
+        Label of the horizontal axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = new_panels(1, 1, (6.4, 4))
+    for i, (name, J) in enumerate(curves.items()):
+        axes.plot(np.ravel(J), label=name, **line(i, len(curves)))
+    axes.set(title="error", xlabel=xlabel, ylabel="J", yscale="log")
+    axes.legend()
+    return figure
+
+
+def fits(x: npt.ArrayLike, targets: npt.ArrayLike, predictions: Mapping[str, npt.ArrayLike], xlabel: str) -> Figure:
+    """Draw targets against predictions, one panel per moment of the training.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        Places on the horizontal axis.
+    targets : array_like, shape (n,)
+        What the predictions should become.
+    predictions : mapping of str to array_like, shapes (n,)
+        Predictions, by the panel's title.
+    xlabel : str
+        Label of the horizontal axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    columns = 2 if len(predictions) > 1 else 1
+    rows = -(-len(predictions) // columns)
+    figure, panels = new_panels(rows, columns, (4.5 * columns, 3.1 * rows), shared=True)
+    for axes, (title, y) in zip(panels, predictions.items(), strict=False):
+        axes.plot(x, np.ravel(targets), **TARGET)
+        axes.plot(x, np.ravel(y), linestyle="", **PREDICTION)
+        axes.set(title=title, xlabel=xlabel, ylabel="y", xticks=np.ravel(x))
+        axes.label_outer()
+    panels[0].legend()
+    return figure
