@@ -12,6 +12,7 @@ from . import reference
 from ._core import __version__
 from .c_export import to_c
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
+from .diagnosis import Diagnosis, Finding, diagnose
 from .files import load, save
 from .lbfgs import LBFGS
 from .network import Network
@@ -39,8 +40,10 @@ __all__ = [
     "CSVLog",
     "Callback",
     "Checkpoint",
+    "Diagnosis",
     "DivergenceWarning",
     "EarlyStopping",
+    "Finding",
     "LearningRateRange",
     "LevenbergMarquardt",
     "Lion",
@@ -55,6 +58,7 @@ __all__ = [
     "State",
     "__version__",
     "check_gradients",
+    "diagnose",
     "find_learning_rate",
     "load",
     "reference",

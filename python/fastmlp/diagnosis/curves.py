@@ -1,0 +1,183 @@
+"""The course of the loss, and where it ended."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..reference.learning_rates import find_learning_rate
+from ..reference.monitor import ALL_DONE
+from ..reference.optimizers import Optimizer
+from . import thresholds
+from .case import Case
+from .report import ERROR, WARNING, Finding
+
+# Ends of runs that might have gone on.
+UNFINISHED = (ALL_DONE, "max_time", "interrupted", "loaded from a file")
+
+# What keeps a network from learning whatever the learning rate.
+DEEPER = (
+    *("symmetric_neurons", "dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients"),
+    *("nonfinite_parameters", "unscaled_inputs", "unscaled_targets", "unreachable_targets", "wrong_loss"),
+    *("constant_targets", "class_imbalance", "numbered_classes"),
+)
+
+
+def learning_rate_too_high(case: Case) -> Iterator[Finding]:
+    """Look for a loss that diverged, rose, or went up and down."""
+    history = case.history
+    if history is None:
+        return
+    if history.stop_reason.startswith("diverged"):
+        yield _too_high(case, ERROR, f"the run {history.stop_reason}", math.inf)
+        return
+    curve = np.array(history.loss)
+    if len(curve) < thresholds.FEWEST_EPOCHS or case.learnable is None or case.has_learnt:
+        return
+    steps, tail = np.diff(curve), max(1, len(curve) // 10)
+    uphill = float(curve[-tail:].mean() - curve[0]) / case.learnable
+    moves = float(np.median(np.abs(steps))) / case.learnable
+    if uphill > thresholds.UPHILL:
+        message = f"the loss rose from {curve[0]:.4g} in epoch 1 to {curve[-1]:.4g} in epoch {len(curve)}"
+        yield _too_high(case, WARNING, message, uphill)
+    elif moves > thresholds.THROWN_ABOUT and (steps > 0).mean() >= thresholds.RISES:
+        message = (
+            f"the loss goes up and down: it rose in {(steps > 0).sum()} of {len(steps)} epochs, and moved by "
+            f"{np.median(np.abs(steps)):.2g} from one to the next"
+        )
+        yield _too_high(case, WARNING, message, moves)
+
+
+def overfit(case: Case) -> Iterator[Finding]:
+    """Look for a validation loss that rises while that of training falls, or stays far above it."""
+    if case.learnable is None or case.plain_J is None or not case.learnt or case.learnt < thresholds.NOT_LEARNT:
+        return
+    loss, curve = (np.array(c[: _kept_epoch(case)]) for c in _curves(case))
+    if len(curve) >= thresholds.FEWEST_EPOCHS:
+        best, end = int(curve.argmin()), float(curve[-max(1, len(curve) // 10) :].mean())
+        line = max(thresholds.ROSE * abs(curve[best]), thresholds.ROSE_OF_PLAIN * case.learnable)
+        if end - curve[best] > line and loss[-1] < loss[best]:
+            message = (
+                f"the validation loss was lowest in epoch {best + 1}, {curve[best]:.4g}, and rose to {end:.4g} while "
+                f"that of training fell from {loss[best]:.4g} to {loss[-1]:.4g}"
+            )
+            evidence = {"best_epoch": best + 1, "lowest": float(curve[best]), "validation_loss": end, "loss": case.J}
+            yield case.finding("overfit", WARNING, message, **evidence)
+            return
+    validation = float(curve[-1]) if case.validation_loss is None and len(curve) else case.validation_loss
+    if validation is not None and case.J is not None and validation - case.J > thresholds.GAP * case.learnable:
+        message = (
+            f"the validation loss is {validation:.4g}, that of training {case.J:.4g}, and that of the best constant "
+            f"outputs {case.plain_J:.4g}: most of what was learnt holds for the training rows alone"
+        )
+        yield case.finding("overfit", WARNING, message, validation_loss=validation, loss=case.J)
+
+
+def stopped_too_early(case: Case) -> Iterator[Finding]:
+    """Look for a loss that is still falling at the end, or that hardly moved though it could."""
+    history = case.history
+    if history is None or not history.stop_reason.startswith(UNFINISHED) or case.has("overfit", *DEEPER):
+        return
+    curve = np.array(history.validation_loss or history.loss)
+    learnt, n = case.learnt, len(curve)
+    if learnt is None or case.learnable is None or n < thresholds.FEWEST_EPOCHS or case.has_learnt:
+        return
+    if case.has("learning_rate_too_high"):
+        return
+    fifth = max(1, n // 5)
+    means = [float(curve[k : k + fifth].mean()) for k in (0, fifth, n - 2 * fifth, n - fifth)]
+    first, last = (means[0] - means[1]) / case.learnable, (means[2] - means[3]) / case.learnable
+    rate = history.learning_rate[-1] if history.learning_rate else None
+    if last > thresholds.STILL_FALLING:
+        straight = last >= thresholds.STRAIGHT * first and learnt < 0.5
+        message = (
+            f"the loss is still falling: from {means[2]:.4g} to {means[3]:.4g} between the last two fifths of "
+            f"{n} epochs, and {curve[-1]:.4g} at the end"
+        )
+        if straight and rate is not None:
+            message += "; it falls in a straight line, with steps that are too small"
+            yield _too_low(case, message, rate, _suggestion(case), last)
+            return
+        yield case.finding(
+            "stopped_too_early", WARNING, message, epochs=n, epochs_to_try=10 * n, fall=last, loss=float(curve[-1])
+        )
+    elif rate is not None and learnt < 0.5 and abs(float(curve[0] - curve[-1])) < thresholds.NOWHERE * case.learnable:
+        suggestion = _suggestion(case, only_a_way=True)
+        if suggestion is not None and suggestion > 10 * rate:
+            message = (
+                f"the loss went from {curve[0]:.6g} to {curve[-1]:.6g} in {n} epochs with a learning rate of {rate:.2g}, "
+                "and a range test lowers it in a hundred steps with larger ones"
+            )
+            yield _too_low(case, message, rate, suggestion, last)
+
+
+def underfit(case: Case) -> Iterator[Finding]:
+    """Look for a network that is no better than constant outputs, where nothing else tells why."""
+    if case.found or case.learnt is None or case.learnt >= thresholds.NOT_LEARNT or not case.was_trained:
+        return
+    message = (
+        f"the loss is {case.J:.4g}, and that of the best outputs that do not depend on the inputs {case.plain_J:.4g}"
+    )
+    yield case.finding("underfit", WARNING, message, loss=case.J, plain_loss=case.plain_J, learnt=case.learnt)
+
+
+def _kept_epoch(case: Case) -> int | None:
+    """Return the epoch whose parameters the network has where early stopping put them back; None is the last."""
+    stopped = re.search(r"best was epoch (\d+)$", case.history.stop_reason) if case.history else None
+    return int(stopped[1]) if stopped else case.kept_epoch
+
+
+def _too_high(case: Case, severity: str, message: str, size: float) -> Finding:
+    rates = case.history.learning_rate if case.history else []
+    rate = rates[-1] if rates else getattr(case.optimizer, "learning_rate", None)
+    suggestion = _suggestion(case)
+    if rate is not None and (suggestion is None or suggestion >= rate):
+        suggestion = rate / 10
+    with_rate = "" if rate is None else f", with a learning rate of {rate:.2g}"
+    return case.finding(
+        "learning_rate_too_high",
+        severity,
+        message + with_rate,
+        learning_rate=rate,
+        suggestion=suggestion if suggestion is not None else 1e-3,
+        size=size,
+    )
+
+
+def _too_low(case: Case, message: str, rate: float, suggestion: float | None, fall: float) -> Finding:
+    if suggestion is None or suggestion <= rate:
+        suggestion = 10 * rate
+    return case.finding(
+        "learning_rate_too_low", WARNING, message, learning_rate=rate, suggestion=suggestion, fall=fall
+    )
+
+
+def _curves(case: Case) -> tuple[list[float], list[float]]:
+    """Return the losses of training and of validation."""
+    return (case.history.loss, case.history.validation_loss) if case.history else ([], [])
+
+
+def _suggestion(case: Case, only_a_way: bool = False) -> float | None:
+    """Return the learning rate that a range test finds, where it is cheap; with ``only_a_way``, if the loss falls then."""
+    optimizer = case.optimizer if isinstance(case.optimizer, Optimizer) else None
+    if not case.can_compute or case.net.parameters.size > thresholds.MOST_PARAMETERS_TO_TEST:
+        return None
+    if optimizer is not None and optimizer.FULL_BATCH:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = find_learning_rate(case.net, case.X, case.Y, optimizer=optimizer, loss=case.spec, random_state=0)
+        except ValueError:  # the loss is not finite to begin with
+            return None
+    fall = found.losses[0] - found.smoothed.min()
+    if only_a_way and (case.learnable is None or fall < thresholds.A_WAY * case.learnable):
+        return None
+    return found.suggestion
+
+
+CHECKS = (learning_rate_too_high, overfit, stopped_too_early, underfit)

@@ -1,0 +1,138 @@
+"""The neurons of the hidden layers, and the gradients that reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..reference.activations import activation_of
+from ..reference.arrays import Array
+from ..tabular.table import shortened
+from . import thresholds
+from .case import Case
+from .report import ERROR, WARNING, Finding
+
+# Those that are flat at both ends.
+SATURATING = ("sigmoid", "tanh", "hard_tanh")
+
+# Weights that agree in so many digits are equal: what is left is rounding.
+DIGITS = 6
+
+
+def symmetric_neurons(case: Case) -> Iterator[Finding]:
+    """Look for neurons of a layer with the same weights before and behind them, which get the same gradients."""
+    net = case.net
+    for l in range(1, len(net.weights)):
+        biases = [net.biases[l - 1][:, np.newaxis]] if net.bias else []
+        around = np.hstack([net.weights[l - 1].T, *biases, net.weights[l]])
+        groups = _equal_rows(around)
+        if not groups or (len(groups[0]) < len(around) and not around[groups[0]].any()):
+            continue  # some neurons without any weights were cut out
+        alike = sum(map(len, groups))
+        message = (
+            f"layer {l}: {alike} of {len(around)} neurons have the same weights before and behind them as another, so "
+            f"that they compute, and learn, the same for ever: {shortened(map(_listed, groups), 4)}"
+        )
+        everything = len(groups[0]) == len(around)
+        yield case.finding(
+            "symmetric_neurons", ERROR if everything else WARNING, message, layer=l, neurons=groups, of=len(around)
+        )
+
+
+def dead_units(case: Case) -> Iterator[Finding]:
+    """Look for relu neurons that are 0 in all rows."""
+    for l, A in _hidden(case, ("relu",)):
+        dead = np.flatnonzero((A <= 0).all(axis=0))
+        share = len(dead) / A.shape[1]
+        if share < thresholds.DEAD_UNITS or case.has("symmetric_neurons"):
+            continue
+        message = (
+            f"layer {l}: {len(dead)} of {A.shape[1]} relu neurons are 0 in {case.all_rows}, so that no gradient "
+            f"reaches their weights: neuron {_listed(dead)}"
+        )
+        severity = ERROR if len(dead) == A.shape[1] else WARNING
+        yield case.finding("dead_units", severity, message, layer=l, neurons=dead.tolist(), of=A.shape[1], share=share)
+
+
+def saturated_units(case: Case) -> Iterator[Finding]:
+    """Look for neurons that are in the flat parts of their activation in most rows, and so hardly learn."""
+    if case.has_learnt or case.has("unscaled_inputs", "symmetric_neurons"):
+        return
+    for l, A in _hidden(case, SATURATING):
+        s = activation_of(case.net.activations[l - 1])
+        Z: Any = case.trace.Z[l]
+        steepest = float(s.derivative(np.zeros(1), s.value(np.zeros(1)))[0])
+        flat = (s.derivative(Z, A) < thresholds.FLAT * steepest).mean(axis=0)
+        units = np.flatnonzero(flat >= thresholds.SATURATED_ROWS)
+        if len(units) < thresholds.SATURATED_UNITS * A.shape[1]:
+            continue
+        message = (
+            f"layer {l}: {len(units)} of {A.shape[1]} {case.net.activations[l - 1]} neurons are in their flat parts in "
+            f"{thresholds.SATURATED_ROWS:.0%} of the rows or more, where their slope is below {thresholds.FLAT:.0%} "
+            f"of the steepest: neuron {_listed(units)}"
+        )
+        evidence = {"neurons": units.tolist(), "of": A.shape[1], "shares": flat[units].tolist()}
+        yield case.finding("saturated_units", WARNING, message, layer=l, **evidence, share=float(flat.mean()))
+
+
+def gradients_by_layer(case: Case) -> Iterator[Finding]:
+    """Look for gradients that vanish or explode on their way back through the layers."""
+    if not case.can_compute or case.has_learnt or case.has(*ORIGINS):
+        return
+    deltas = [float(np.linalg.norm(delta)) for delta in case.trace.delta[1:] if delta is not None]
+    if len(deltas) < 2 or deltas[-1] == 0:
+        return
+    relative = [delta / deltas[-1] for delta in deltas]
+    numbers = _of_layers(case, deltas)
+    table = ", ".join(f"layer {row['layer']}: {row['delta']:.2g}" for row in numbers)
+    smallest, largest = min(relative), max(relative)
+    if smallest < thresholds.VANISHING:
+        l = relative.index(smallest) + 1
+        message = f"the gradient of the outputs is {smallest:.1g} of itself when it reaches layer {l} ({table})"
+        yield case.finding("vanishing_gradients", WARNING, message, layer=l, ratio=smallest, layers=numbers)
+    elif largest > thresholds.EXPLODING:
+        l = relative.index(largest) + 1
+        message = f"the gradient of the outputs is {largest:.1g} times itself when it reaches layer {l} ({table})"
+        yield case.finding("exploding_gradients", WARNING, message, layer=l, ratio=largest, layers=numbers)
+
+
+# What makes gradients vanish or explode, and is told instead.
+ORIGINS = ("symmetric_neurons", "dead_units", "saturated_units", "overflow")
+
+
+def _of_layers(case: Case, deltas: list[float]) -> list[dict[str, float]]:
+    """Return the norms of each layer: of its gradients by net inputs and by weights, and of its weights."""
+    rows = []
+    for l, (W, dW, delta) in enumerate(zip(case.net.weights, case.gradients.weights, deltas, strict=True), 1):
+        weights, gradient = float(np.linalg.norm(W)), float(np.linalg.norm(dW))
+        ratio = gradient / weights if weights else 0.0
+        rows.append({"layer": l, "delta": delta, "gradient": gradient, "weights": weights, "gradient/weights": ratio})
+    return rows
+
+
+def _hidden(case: Case, names: tuple[str, ...]) -> Iterator[tuple[int, Array]]:
+    """Give the number and the activations of each hidden layer with one of these activation functions."""
+    if not case.can_compute or case.has("overflow"):
+        return
+    for l, name in enumerate(case.net.activations[:-1], 1):
+        if name in names:
+            yield l, case.trace.A[l]
+
+
+def _equal_rows(a: Array) -> list[list[int]]:
+    """Return groups of two or more rows that are equal, the largest first."""
+    if len(a) < 2:
+        return []
+    scale = float(np.abs(a).max()) or 1.0
+    _, group = np.unique(np.round(a / scale, DIGITS), axis=0, return_inverse=True)
+    groups = [np.flatnonzero(group.ravel() == k) for k in range(int(group.max()) + 1)]
+    return [members.tolist() for members in sorted(groups, key=len, reverse=True) if len(members) > 1]
+
+
+def _listed(neurons: Any) -> str:
+    return shortened(map(str, neurons), 12)
+
+
+CHECKS = (symmetric_neurons, dead_units, saturated_units, gradients_by_layer)

@@ -1,0 +1,176 @@
+"""Cases made of what may be diagnosed: networks, fitted estimators, and pipelines that end in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..reference import checks
+from ..reference.arrays import Array
+from ..reference.layers import Layers
+from ..reference.loss_choice import LossSpec, loss_of
+from ..reference.losses import Loss
+from ..reference.monitor import ALL_DONE
+from ..reference.results import History
+from ..reference.sparse import is_sparse
+from .case import Case, Samples
+from .nonfinite import bad_cells, data_finding
+from .remedies import ESTIMATOR, NETWORK
+
+
+@dataclass
+class Given:
+    """What a user passed."""
+
+    X: Any
+    Y: Any
+    history: History | Sequence[float] | None = None
+    loss: LossSpec | None = None
+    sample_weight: Any = None
+    validation_data: tuple[Any, ...] | None = None
+    optimizer: Any = None
+    names: Sequence[str] | None = None
+
+
+def case_of(subject: Any, given: Given) -> Case:
+    """Return what is looked at; numbers that are not finite are found by then, and their rows left out."""
+    if hasattr(subject, "steps"):
+        subject = _through_steps(subject, given)
+    if given.names is None and hasattr(given.X, "columns"):
+        given.names = [str(name) for name in given.X.columns]
+    if isinstance(subject, Layers):
+        case = _of_network(subject, given)
+    elif hasattr(subject, "_check_samples"):
+        case = _of_estimator(subject, given)
+    else:
+        raise TypeError(f"net must be a network, a fitted estimator of fastmlp or a pipeline of one, not {subject!r}")
+    if case.names is not None and len(case.names) != case.net.layer_sizes[0]:
+        raise ValueError(f"there are {len(case.names)} feature_names, and {case.net.layer_sizes[0]} inputs")
+    return case
+
+
+def _through_steps(pipeline: Any, given: Given) -> Any:
+    """Transform the inputs by the steps of a pipeline; return what it ends in."""
+    before = pipeline[:-1]
+    if len(before):
+        if given.names is None and hasattr(pipeline, "feature_names_in_"):
+            given.names = [str(name) for name in before.get_feature_names_out()]
+        given.X = before.transform(given.X)
+        if given.validation_data is not None:
+            X, *others = given.validation_data
+            given.validation_data = (before.transform(X), *others)
+    return pipeline[-1]
+
+
+def _of_network(net: Layers, given: Given) -> Case:
+    spec: LossSpec = "squared_error" if given.loss is None else given.loss
+    loss, n_in = loss_of(spec, net.activations[-1]), net.layer_sizes[0]
+    X: Any = given.X.tocsr() if is_sparse(given.X) else _as_array(given.X)
+    checks.real_numbers(X.dtype, "X")
+    checks.columns(X.shape, n_in, "X", f"a network of {n_in} input(s)")
+    Y = _as_array(given.Y)
+    weight = checks.weights_of_samples(given.sample_weight, X.shape[0])
+    case = _case(net, spec, loss, given, NETWORK, Y)
+    kept = _finite_rows(case, X, Y)
+    if kept is not None:
+        X, Y, weight = X[kept], Y[kept], None if weight is None else weight[kept]
+    case.samples = Samples(X, _targets(net, loss, Y, X.shape[0], kept), weight)
+    if given.validation_data is not None:
+        case.validation_loss = net.loss(*_pair(given.validation_data), spec, *given.validation_data[2:])
+    return case
+
+
+def _of_estimator(est: Any, given: Given) -> Case:
+    from sklearn.utils import _safe_indexing
+    from sklearn.utils.validation import check_is_fitted
+
+    from ..estimators.inputs import check_targets, check_weights
+
+    check_is_fitted(est)
+    if given.names is None and hasattr(est, "feature_names_in_"):
+        given.names = [str(name) for name in est.feature_names_in_]
+    if given.history is None:
+        given.history = est.history_
+    if given.optimizer is None:
+        given.optimizer = est._held.optimizer
+    net, X, y, weight = est.network_, given.X, given.Y, given.sample_weight
+    spec = est._loss() if given.loss is None else given.loss
+    case = _case(net, spec, loss_of(spec, net.activations[-1]), given, ESTIMATOR, _as_array(y))
+    case.classes = getattr(est, "classes_", None)
+    kept = _finite_rows(case, X.tocsr() if is_sparse(X) else _as_array(X), _as_array(y))
+    if kept is not None:
+        if not len(kept):
+            case.samples = Samples(np.zeros((0, net.layer_sizes[0])), np.zeros((0, est.n_outputs_)), None)
+            return case
+        X, y = _safe_indexing(X, kept), _safe_indexing(y, kept)
+        weight = None if weight is None else np.asarray(weight)[kept]
+    X, y = est._check_samples(X, y, reset=False, incremental=True)
+    weight = est._class_weights(y, check_weights(weight, X), False)
+    case.samples = Samples(X, check_targets(est._encode(y), net.dtype), weight)
+    scores = est.validation_scores_
+    if scores and case.history is not None and len(scores) == len(case.history.loss):
+        case.kept_epoch = int(np.argmax(scores)) + 1
+    if given.validation_data is not None:
+        X, y, *others = (*_pair(given.validation_data), *given.validation_data[2:])
+        held = est._check_validation(X, y, others[0] if others else None, est.n_outputs_)
+        case.validation_loss = net.loss(held.X, held.Y, spec, held.weight)
+    return case
+
+
+def _case(net: Any, spec: LossSpec, loss: Loss, given: Given, audience: str, Y: Array) -> Case:
+    """Return a case without its samples."""
+    history = given.history
+    if history is not None and not isinstance(history, History):
+        history = History([float(J) for J in history], stop_reason=ALL_DONE)
+    return Case(
+        net,
+        Samples(None, Y, None),
+        spec,
+        loss,
+        audience,
+        names=given.names,
+        integers=Y.dtype.kind in "iu",
+        history=history,
+        optimizer=given.optimizer,
+        n_rows=len(Y),
+    )
+
+
+def _finite_rows(case: Case, X: Any, Y: Array) -> Array | None:
+    """Note which numbers are not finite, and return the rows without any; None if these are all."""
+    if Y.ndim == 0 or X.ndim != 2 or len(Y) != X.shape[0]:
+        return None  # the checks of samples say what is wrong
+    bad = np.zeros(len(Y), bool)
+    for name, a in (("X", X), ("Y", Y.reshape(len(Y), -1))):
+        if a.dtype.kind != "f":
+            continue
+        rows, columns = bad_cells(a, case.net.dtype)
+        if len(rows):
+            case.found.append(data_finding(case, name, a, rows, columns))
+            bad[rows] = True
+    return np.flatnonzero(~bad) if bad.any() else None
+
+
+def _targets(net: Layers, loss: Loss, Y: Array, n: int, kept: Array | None) -> Array:
+    """Return checked targets; there may be none left."""
+    n_targets = loss.n_targets(net.layer_sizes[-1])
+    if kept is not None and not len(kept):
+        return np.zeros((0, n_targets), net.dtype)
+    encoded = loss.encode(Y, net.layer_sizes[-1], "Y")
+    checked = checks.targets(encoded, "Y", net.dtype, n_targets, n)
+    loss.check_domain(checked, "Y")
+    return checked
+
+
+def _as_array(data: Any) -> Array:
+    """Return an array, but leave one with a mask to the checks, which refuse it."""
+    return data if isinstance(data, np.ndarray) else np.asarray(data)
+
+
+def _pair(data: Any) -> tuple[Any, Any]:
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise TypeError("validation_data must be a pair (X, Y), or (X, Y, sample_weight)")
+    return data[0], data[1]

@@ -1,0 +1,84 @@
+"""Where a diagnosis draws its lines, and why there. What is a matter of degree has its line here and nowhere else."""
+
+from __future__ import annotations
+
+# The work: rows that are looked at, evenly taken, and the net inputs, activations and inputs of all layers that they
+# may have together, so that memory and time are bounded whatever the data and the network.
+MOST_ROWS, MOST_NUMBERS, FEWEST_ROWS = 10_000, 10_000_000, 100
+
+# Columns that are compared with each other, and rows that this is done with: the time is that of one matrix product.
+MOST_COMPARED, ROWS_COMPARED = 2_000, 2_000
+
+# A range test of learning rates takes about 200,000 forward passes of one row: with so many weights, half a second.
+MOST_PARAMETERS_TO_TEST = 200_000
+
+# Inputs do well with a mean near 0 and a deviation near 1 (LeCun et al., "Efficient BackProp", 1998). An order of
+# magnitude more, or an offset of ten deviations, makes a descent a hundred times worse conditioned.
+LARGE, OFFSET = 10.0, 10.0
+
+# A column whose values are so much smaller than the largest scaled one is not heard beside it.
+SMALLER = 100.0
+
+# Where all columns are below this, and rows are shorter than the next, net inputs hardly differ from row to row.
+SMALL, SHORT_ROW = 0.1, 0.3
+
+# From this share of zeros, 0 means "absent" (pixels, words, one-hot): a column of zeros is what does not occur.
+SPARSE = 0.25
+
+# Two columns with this correlation share 99.8 % of their variance. (Of real tables, the radius and the perimeter of
+# the breast cancer data reach 0.998 and still tell each other's tumours apart.)
+COPY = 0.999
+
+# A column says something of its correlations if so many rows differ from its middle value.
+ROWS_TO_CORRELATE = 10
+
+# Targets are learnt at the scale of the outputs, which starts near 1.
+LARGE_TARGETS, SMALL_TARGETS = 10.0, 0.01
+
+# From 9 to 1, sets are called highly imbalanced (Fernandez et al., 2008, and the KEEL repository after them); it matters
+# where less than half of the rarest class is recognised.
+IMBALANCE, RECALL = 9.0, 0.5
+
+# Labels numbered 0, 1, 2, ... in one column of integers: up to so many classes, with so many rows each.
+MOST_CLASSES, ROWS_PER_CLASS = 20, 5
+
+# Rows that are wrong by this much, through a sigmoid that is flat there: 1 in 20 of them holds squared error back.
+CONFIDENT, CONFIDENTLY_WRONG = 0.9, 0.05
+
+# A unit is saturated on a row where its slope is below this share of its steepest: |tanh z| > 0.99; and as a whole if
+# that is so on most rows (Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+# AISTATS 2010, who watch the same quantiles). It is told from this share of a layer's units on.
+FLAT, SATURATED_ROWS, SATURATED_UNITS = 0.02, 0.8, 0.25
+
+# One relu in ten that is never active is a layer a tenth narrower. Fewer are seen in networks that learn well.
+DEAD_UNITS = 0.1
+
+# Back-propagated gradients of layers, relative to those of the outputs, stay within a factor of about 30 of each other
+# in networks of up to five layers that learn, and fall or grow exponentially with depth in those that do not (Glorot &
+# Bengio, 2010).
+VANISHING, EXPLODING = 1e-3, 1e3
+
+# From this share of what can be learnt on, a network has learnt: small gradients and flat units are then as they should be.
+LEARNT = 0.9
+
+# Below this share it has not: it is as good as the mean, or the frequencies of the classes.
+NOT_LEARNT = 0.05
+
+# Curves shorter than this say nothing.
+FEWEST_EPOCHS = 5
+
+# What follows is relative to the loss of the best constant outputs.
+# A run whose loss ends so much above its beginning went uphill; one that rises in a third of its epochs, and moves up and
+# down by this much from epoch to epoch, is thrown about.
+UPHILL, THROWN_ABOUT, RISES = 0.02, 0.05, 1 / 3
+
+# A loss that falls by this much over the last fifth of a run is still falling. It falls in a straight line if it does so
+# at half the pace of the beginning or more: then the steps are too small.
+STILL_FALLING, STRAIGHT = 0.01, 0.5
+
+# A run that moved the loss by less than this went nowhere, and a range test that lowers it by this much shows a way.
+NOWHERE, A_WAY = 0.02, 0.1
+
+# The validation loss rose by these shares of its lowest value, and of that of constant outputs; or it is above the
+# training loss by half of what can be learnt.
+ROSE, ROSE_OF_PLAIN, GAP = 0.1, 0.05, 0.5
