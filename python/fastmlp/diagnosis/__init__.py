@@ -1,8 +1,8 @@
 """Why training stalls, in words: one look at a network, its data and its loss curve.
 
 ``case`` holds what is looked at and ``subjects`` makes it of networks, estimators and pipelines. A check is a function
-of a case in one of the lists below: it gives the findings of what it looks for, and may look at those before it, so that
-a cause is told and not its consequences. ``thresholds`` has every line that is drawn, ``remedies`` what to write.
+of a case in one of the lists below: it gives the findings of what it looks for, and may look at those before it, so
+that a cause is told and not its consequences. ``thresholds`` has every line that is drawn, ``remedies`` what to write.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from ..reference.results import History
 from ..reference.sparse import InputsLike
 from . import curves, inputs, layers, nonfinite, targets
 from .case import Case
-from .report import ERROR, Diagnosis, Finding
+from .report import ERROR
+from .report import Diagnosis as Diagnosis
+from .report import Finding as Finding
 from .subjects import Given, case_of
 
 CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
@@ -47,8 +49,8 @@ def diagnose(
     Parameters
     ----------
     net : Network, MLPClassifier, MLPRegressor or Pipeline
-        A network of either kind, before or after training; a fitted estimator, which brings its loss, its labels and its
-        curves; or a fitted pipeline that ends in one, whose steps before it transform X.
+        A network of either kind, before or after training; a fitted estimator, which brings its loss, its labels and
+        its curves; or a fitted pipeline that ends in one, whose steps before it transform X.
     X : array_like, DataFrame or sparse matrix, shape (n, n_in)
         Inputs, as training takes them. The columns of a data frame are named in the findings.
     Y : array_like, shape (n, n_out), or (n,) for a single output

@@ -17,7 +17,8 @@ def best_constant(loss: Loss, Y: Array, weight: Array | None, n_out: int) -> flo
     Y = Y.astype(np.float64)
     if isinstance(loss, CustomLoss) and Y.shape[1] != n_out:
         return None
-    return min(_mean(loss, np.tile(out, (len(Y), 1)), Y, weight) for out in _constants(loss, Y, weight))
+    losses = (_mean(loss, np.tile(out, (len(Y), 1)), Y, weight) for out in _constants(loss, Y, weight))
+    return float(min(losses))
 
 
 def lowest_loss(loss: Loss, Y: Array, weight: Array | None, plain: float) -> float:

@@ -35,7 +35,8 @@ class Samples:
         rows = np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
         if len(rows) <= n:
             return rows
-        return rows[np.linspace(0, len(rows) - 1, n).round().astype(np.intp)]
+        chosen: Array = rows[np.linspace(0, len(rows) - 1, n).round().astype(np.intp)]
+        return chosen
 
 
 @dataclass

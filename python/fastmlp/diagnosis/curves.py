@@ -109,8 +109,8 @@ def stopped_too_early(case: Case) -> Iterator[Finding]:
         suggestion = _suggestion(case, only_a_way=True)
         if suggestion is not None and suggestion > 10 * rate:
             message = (
-                f"the loss went from {curve[0]:.6g} to {curve[-1]:.6g} in {n} epochs with a learning rate of {rate:.2g}, "
-                "and a range test lowers it in a hundred steps with larger ones"
+                f"the loss went from {curve[0]:.6g} to {curve[-1]:.6g} in {n} epochs with a learning rate of "
+                f"{rate:.2g}, and a range test lowers it in a hundred steps with larger ones"
             )
             yield _too_low(case, message, rate, suggestion, last)
 
@@ -151,9 +151,7 @@ def _too_high(case: Case, severity: str, message: str, size: float) -> Finding:
 def _too_low(case: Case, message: str, rate: float, suggestion: float | None, fall: float) -> Finding:
     if suggestion is None or suggestion <= rate:
         suggestion = 10 * rate
-    return case.finding(
-        "learning_rate_too_low", WARNING, message, learning_rate=rate, suggestion=suggestion, fall=fall
-    )
+    return case.finding("learning_rate_too_low", WARNING, message, learning_rate=rate, suggestion=suggestion, fall=fall)
 
 
 def _curves(case: Case) -> tuple[list[float], list[float]]:
@@ -162,7 +160,7 @@ def _curves(case: Case) -> tuple[list[float], list[float]]:
 
 
 def _suggestion(case: Case, only_a_way: bool = False) -> float | None:
-    """Return the learning rate that a range test finds, where it is cheap; with ``only_a_way``, if the loss falls then."""
+    """Return the learning rate that a range test finds, where it is cheap; with ``only_a_way``, if the loss falls."""
     optimizer = case.optimizer if isinstance(case.optimizer, Optimizer) else None
     if not case.can_compute or case.net.parameters.size > thresholds.MOST_PARAMETERS_TO_TEST:
         return None

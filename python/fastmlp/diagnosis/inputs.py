@@ -33,10 +33,7 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
     which = np.flatnonzero((large & varies) | far | small)
     if not len(which):
         return
-    told = [
-        f"{name} ({mean[j]:.4g} +- {deviation[j]:.3g})"
-        for name, j in zip(case.columns(which), which, strict=True)
-    ]
+    told = [f"{name} ({mean[j]:.4g} +- {deviation[j]:.3g})" for name, j in zip(case.columns(which), which, strict=True)]
     message = f"inputs are not near a mean of 0 and a deviation of 1: {_word(which)} {shortened(told, 6)}"
     yield case.finding(
         "unscaled_inputs",
@@ -53,7 +50,7 @@ def constant_columns(case: Case) -> Iterator[Finding]:
     """Look for columns that have the same value in all rows, but for zeros in sparse data."""
     if len(case.rows) < 2:
         return
-    first, columns = case.X[0], np.flatnonzero((case.X == case.X[0]).all(axis=0))
+    first, columns = case.X[0], np.flatnonzero((case.X[0] == case.X).all(axis=0))
     if len(case.rows) < len(case.samples.Y):  # what is so in some rows need not be so in all
         others = dense(case.samples.X[:, columns])
         columns = columns[(others.astype(case.X.dtype) == first[columns]).all(axis=0)]
@@ -112,11 +109,11 @@ def _sizes(X: Array) -> Array:
 
 
 def _standardised(case: Case) -> tuple[Array, Array]:
-    """Return columns with a mean of 0 and a deviation of 1, and which they are: those whose correlations say something."""
+    """Return standardised columns, and which they are: those whose correlations say something."""
     n = len(case.rows)
     rows = np.unique(np.linspace(0, n - 1, min(n, thresholds.ROWS_COMPARED)).round().astype(np.intp))
     X = case.X[rows, : thresholds.MOST_COMPARED].astype(np.float64)
-    columns = np.flatnonzero((X != np.median(X, axis=0)).sum(axis=0) >= thresholds.ROWS_TO_CORRELATE)
+    columns = np.flatnonzero((np.median(X, axis=0) != X).sum(axis=0) >= thresholds.ROWS_TO_CORRELATE)
     Z = X[:, columns] - X[:, columns].mean(axis=0)
     return (Z / Z.std(axis=0)).astype(np.float32), columns
 

@@ -28,8 +28,8 @@ def symmetric_neurons(case: Case) -> Iterator[Finding]:
         biases = [net.biases[l - 1][:, np.newaxis]] if net.bias else []
         around = np.hstack([net.weights[l - 1].T, *biases, net.weights[l]])
         groups = _equal_rows(around)
-        if not groups or (len(groups[0]) < len(around) and not around[groups[0]].any()):
-            continue  # some neurons without any weights were cut out
+        if not groups:
+            continue
         alike = sum(map(len, groups))
         message = (
             f"layer {l}: {alike} of {len(around)} neurons have the same weights before and behind them as another, so "
@@ -46,7 +46,8 @@ def dead_units(case: Case) -> Iterator[Finding]:
     for l, A in _hidden(case, ("relu",)):
         dead = np.flatnonzero((A <= 0).all(axis=0))
         share = len(dead) / A.shape[1]
-        if share < thresholds.DEAD_UNITS or case.has("symmetric_neurons"):
+        line = thresholds.DEAD_UNITS_OF_LEARNT if case.has_learnt else thresholds.DEAD_UNITS
+        if share < line or case.has("symmetric_neurons"):
             continue
         message = (
             f"layer {l}: {len(dead)} of {A.shape[1]} relu neurons are 0 in {case.all_rows}, so that no gradient "
@@ -122,12 +123,11 @@ def _hidden(case: Case, names: tuple[str, ...]) -> Iterator[tuple[int, Array]]:
 
 
 def _equal_rows(a: Array) -> list[list[int]]:
-    """Return groups of two or more rows that are equal, the largest first."""
-    if len(a) < 2:
-        return []
-    scale = float(np.abs(a).max()) or 1.0
-    _, group = np.unique(np.round(a / scale, DIGITS), axis=0, return_inverse=True)
-    groups = [np.flatnonzero(group.ravel() == k) for k in range(int(group.max()) + 1)]
+    """Return groups of two or more rows that are equal, the largest first. Rows of zeros count if all are such: a few
+    are neurons that a penalty has cut out."""
+    rounded = np.round(a / (float(np.abs(a).max()) or 1.0), DIGITS)
+    different, group = np.unique(rounded, axis=0, return_inverse=True)
+    groups = [np.flatnonzero(group.ravel() == k) for k, row in enumerate(different) if row.any() or len(different) == 1]
     return [members.tolist() for members in sorted(groups, key=len, reverse=True) if len(members) > 1]
 
 

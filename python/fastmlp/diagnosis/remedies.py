@@ -9,7 +9,8 @@ from typing import Any
 
 NETWORK, ESTIMATOR, COMMAND = "network", "estimator", "command"
 
-_SCALED = "X = (X - X.mean(axis=0)) / X.std(axis=0), with the mean and deviation of the training rows for all others too"
+_SCALED = "X = (X - X.mean(axis=0)) / X.std(axis=0), with the same numbers for the rows to predict"
+_FAR = "train again on rows like these: {} are scaled with the training rows, and these are far from them"
 _OTHER_FEATURES = "leave them out with --drop, or say with --features which columns to take"
 _RESTART = 'init="glorot_uniform", or "he_uniform" for relu, which draws weights at the scale of the layers'
 _RANDOM = 'init="glorot_uniform" (or another that draws numbers) gives each neuron weights of its own'
@@ -32,7 +33,7 @@ REMEDIES: dict[str, dict[str, str]] = {
     "unscaled_inputs": {
         NETWORK: _SCALED,
         ESTIMATOR: "make_pipeline(StandardScaler(), model), which scales in fit and in predict",
-        COMMAND: "train again on rows like these: inputs are scaled with the training rows, and these are far from them",
+        COMMAND: _FAR.format("inputs"),
     },
     "constant_columns": {
         NETWORK: "leave them out: X = X[:, X.min(axis=0) < X.max(axis=0)]",
@@ -46,7 +47,7 @@ REMEDIES: dict[str, dict[str, str]] = {
     "unscaled_targets": {
         NETWORK: "train on (Y - Y.mean(axis=0)) / Y.std(axis=0), and undo it with the same numbers after predict",
         ESTIMATOR: "TransformedTargetRegressor(model, transformer=StandardScaler())",
-        COMMAND: "train again on rows like these: targets are scaled with the training rows, and these are far from them",
+        COMMAND: _FAR.format("targets"),
     },
     "constant_targets": {
         NETWORK: "look at where Y comes from: is it the right column?",

@@ -99,9 +99,7 @@ class Diagnosis:
         for finding in self.findings:
             lines += ["", f"{finding.severity.upper()} {finding.kind}"]
             for text in (finding.message, f"-> {finding.remedy}"):
-                lines += textwrap.wrap(
-                    text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
-                )
+                lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:

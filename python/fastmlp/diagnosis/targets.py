@@ -24,7 +24,7 @@ NEAR = 1e-4
 def constant_targets(case: Case) -> Iterator[Finding]:
     """Look for targets that never change."""
     Y = case.samples.Y
-    if len(Y) > 1 and (Y == Y[0]).all():
+    if len(Y) > 1 and (Y[0] == Y).all():
         value = Y[0, 0] if Y.shape[1] == 1 else Y[0].tolist()
         yield case.finding(
             "constant_targets", WARNING, f"every row has the same target, {value}", value=Y[0].tolist(), rows=len(Y)
@@ -37,15 +37,15 @@ def unreachable_targets(case: Case) -> Iterator[Finding]:
     Y = case.samples.Y
     if case.loss.link is not None or (low == -np.inf and high == np.inf):
         return
-    bad = (Y < low - NEAR) | (Y > high + NEAR)
+    bad = (low - NEAR > Y) | (high + NEAR < Y)
     if not bad.any():
         return
     row, column = divmod(int(bad.argmax()), Y.shape[1])
     n_rows = int(bad.any(axis=1).sum())
-    span = f"above {low:.3g}" if high == np.inf else f"below {high:.3g}" if low == -np.inf else f"{low:.3g} to {high:.3g}"
+    span = f"above {low:.3g}" if high == np.inf else f"from {low:.3g} to {high:.3g}"
     message = (
         f"{n_rows:,} of {len(Y):,} rows have targets that the output activation {case.net.activations[-1]} cannot "
-        f"give, which is {span}; they go from {Y.min():.4g} to {Y.max():.4g}, and the first is Y[{row}, {column}] = "
+        f"give, whose values are {span}; they go from {Y.min():.4g} to {Y.max():.4g}, and the first is Y[{row}, {column}] = "
         f"{Y[row, column]:.4g}"
     )
     evidence = {"rows": n_rows, "first": [row, column], "columns": np.flatnonzero(bad.any(axis=0)).tolist()}
@@ -84,7 +84,8 @@ def numbered_classes(case: Case) -> Iterator[Finding]:
         return
     values, counts = np.unique(Y, return_counts=True)
     k = len(values)
-    if 3 <= k <= thresholds.MOST_CLASSES and counts.min() >= thresholds.ROWS_PER_CLASS and (values == np.arange(k)).all():
+    are_many = 3 <= k <= thresholds.MOST_CLASSES and counts.min() >= thresholds.ROWS_PER_CLASS
+    if are_many and np.array_equal(values, np.arange(k)):
         message = (
             f"targets are the integers 0 to {k - 1}, which look like numbers of classes, or like counts: as amounts, "
             f"class 0 and class {k - 1} are further from each other than from those between them"

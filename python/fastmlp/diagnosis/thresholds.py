@@ -35,8 +35,8 @@ ROWS_TO_CORRELATE = 10
 # Targets are learnt at the scale of the outputs, which starts near 1.
 LARGE_TARGETS, SMALL_TARGETS = 10.0, 0.01
 
-# From 9 to 1, sets are called highly imbalanced (Fernandez et al., 2008, and the KEEL repository after them); it matters
-# where less than half of the rarest class is recognised.
+# From 9 to 1, sets are called highly imbalanced (Fernandez et al., 2008, and the KEEL repository after them); it
+# matters where less than half of the rarest class is recognised.
 IMBALANCE, RECALL = 9.0, 0.5
 
 # Labels numbered 0, 1, 2, ... in one column of integers: up to so many classes, with so many rows each.
@@ -50,15 +50,16 @@ CONFIDENT, CONFIDENTLY_WRONG = 0.9, 0.05
 # AISTATS 2010, who watch the same quantiles). It is told from this share of a layer's units on.
 FLAT, SATURATED_ROWS, SATURATED_UNITS = 0.02, 0.8, 0.25
 
-# One relu in ten that is never active is a layer a tenth narrower. Fewer are seen in networks that learn well.
-DEAD_UNITS = 0.1
+# One relu in ten that is never active is a layer a tenth narrower. Networks that learn well lose up to two in five of a
+# narrow layer on the way, and do not miss them; with half of it gone, the layer was not what it was meant to be.
+DEAD_UNITS, DEAD_UNITS_OF_LEARNT = 0.1, 0.5
 
 # Back-propagated gradients of layers, relative to those of the outputs, stay within a factor of about 30 of each other
 # in networks of up to five layers that learn, and fall or grow exponentially with depth in those that do not (Glorot &
 # Bengio, 2010).
 VANISHING, EXPLODING = 1e-3, 1e3
 
-# From this share of what can be learnt on, a network has learnt: small gradients and flat units are then as they should be.
+# From this share of what can be learnt on, a network has learnt: small gradients and flat units are as they should be.
 LEARNT = 0.9
 
 # Below this share it has not: it is as good as the mean, or the frequencies of the classes.
@@ -68,12 +69,12 @@ NOT_LEARNT = 0.05
 FEWEST_EPOCHS = 5
 
 # What follows is relative to the loss of the best constant outputs.
-# A run whose loss ends so much above its beginning went uphill; one that rises in a third of its epochs, and moves up and
-# down by this much from epoch to epoch, is thrown about.
+# A run whose loss ends so much above its beginning went uphill; one that rises in a third of its epochs, and moves up
+# and down by this much from epoch to epoch, is thrown about.
 UPHILL, THROWN_ABOUT, RISES = 0.02, 0.05, 1 / 3
 
-# A loss that falls by this much over the last fifth of a run is still falling. It falls in a straight line if it does so
-# at half the pace of the beginning or more: then the steps are too small.
+# A loss that falls by this much over the last fifth of a run is still falling. It falls in a straight line if it does
+# so at half the pace of the beginning or more: then the steps are too small.
 STILL_FALLING, STRAIGHT = 0.01, 0.5
 
 # A run that moved the loss by less than this went nowhere, and a range test that lowers it by this much shows a way.
