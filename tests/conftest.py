@@ -44,6 +44,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[type]:
     _core.use_simd(before)
 
 
+@pytest.fixture(params=["core", "reference"])
+def network(request: pytest.FixtureRequest) -> Any:
+    """Give the class of each kind of network, the core's with the instruction set in use."""
+    return {"core": fastmlp.Network, "reference": reference.Network}[request.param]
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20)
@@ -114,6 +120,13 @@ def surface(rng: np.random.Generator) -> tuple[Array, Array]:
     X = rng.uniform(-1, 1, (80, 2))
     Y = np.stack([np.sin(3 * X[:, 0]) * X[:, 1], X[:, 0] ** 2], axis=1)
     return X, Y + 0.05 * rng.standard_normal(Y.shape)
+
+
+@pytest.fixture
+def plane(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Three standardised columns, and a target that follows them."""
+    X = rng.standard_normal((300, 3))
+    return X, np.sin(X[:, 0]) + 0.5 * X[:, 1] - 0.3 * X[:, 2]
 
 
 def seconds_to_stop(script: str) -> float:

@@ -25,7 +25,7 @@ from .subjects import Given, case_of
 
 CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     *(nonfinite.parameters, *inputs.CHECKS, nonfinite.overflow),
-    *(*targets.CHECKS, *layers.CHECKS, *curves.CHECKS),
+    *(*targets.CHECKS, curves.learning_rate_too_high, *layers.CHECKS, *curves.CHECKS),
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..reference.arrays import Array
+from ..reference.checks import find_nonfinite
 from ..reference.divergence import bad_layer_of
 from ..reference.loss_choice import LossSpec
 from ..reference.losses import Loss
@@ -118,6 +119,20 @@ class Case:
         return step
 
     @cached_property
+    def overflow(self) -> tuple[str, int, int] | None:
+        """The first quantity of the step that is not finite, its layer, and in how many rows."""
+        if not self.can_compute:
+            return None
+        step: Any = self.trace
+        layers = range(1, len(step.A))
+        quantities = [(name, l, getattr(step, name)[l]) for l in layers for name in ("Z", "A")]
+        quantities += [("delta", l, step.delta[l]) for l in reversed(layers)]
+        for name, l, values in quantities:
+            if find_nonfinite(values) >= 0:
+                return name, l, int((~np.isfinite(values)).any(axis=1).sum())
+        return None if math.isfinite(self.gradients.loss) else ("J", layers[-1], len(self.rows))
+
+    @cached_property
     def gradients(self) -> Gradients:
         """The mean loss, with the weights of the samples, and its derivatives."""
         found: Gradients = self.net.gradients(self.X, self.Y, self.spec, self.weight)
@@ -148,6 +163,11 @@ class Case:
         if self.J is None or self.plain_J is None or self.learnable is None:
             return None
         return (self.plain_J - self.J) / self.learnable
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run ended because its numbers became too large."""
+        return self.history is not None and self.history.stop_reason.startswith("diverged")
 
     @property
     def was_trained(self) -> bool:

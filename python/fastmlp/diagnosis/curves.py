@@ -6,9 +6,11 @@ import math
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..reference.arrays import Array
 from ..reference.learning_rates import find_learning_rate
 from ..reference.monitor import ALL_DONE
 from ..reference.optimizers import Optimizer
@@ -27,12 +29,40 @@ DEEPER = (
 )
 
 
+@dataclass
+class Ending:
+    """How much a curve fell from one fifth to the next, of what can be learnt."""
+
+    curve: Array
+    learnt: float
+    rate: float | None
+    first: float
+    last: float
+    last_means: tuple[float, float]
+    whole: float
+
+    @property
+    def falls(self) -> bool:
+        """Whether it still does at the end."""
+        return self.last > thresholds.STILL_FALLING
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether it falls at the end as it did at the beginning."""
+        return self.last > 0 and self.last >= thresholds.STRAIGHT * self.first
+
+    @property
+    def went_nowhere(self) -> bool:
+        """Whether it hardly moved."""
+        return abs(self.whole) < thresholds.NOWHERE
+
+
 def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     """Look for a loss that diverged, rose, or went up and down."""
     history = case.history
     if history is None:
         return
-    if history.stop_reason.startswith("diverged"):
+    if case.diverged:
         yield _too_high(case, ERROR, f"the run {history.stop_reason}", math.inf)
         return
     curve = np.array(history.loss)
@@ -77,42 +107,42 @@ def overfit(case: Case) -> Iterator[Finding]:
         yield case.finding("overfit", WARNING, message, validation_loss=validation, loss=case.J)
 
 
-def stopped_too_early(case: Case) -> Iterator[Finding]:
-    """Look for a loss that is still falling at the end, or that hardly moved though it could."""
-    history = case.history
-    if history is None or not history.stop_reason.startswith(UNFINISHED) or case.has("overfit", *DEEPER):
+def learning_rate_too_low(case: Case) -> Iterator[Finding]:
+    """Look for a loss that falls in a straight line, or not at all although it could."""
+    end = _ending(case)
+    if end is None or end.rate is None or end.learnt >= 0.5:
         return
-    curve = np.array(history.validation_loss or history.loss)
-    learnt, n = case.learnt, len(curve)
-    if learnt is None or case.learnable is None or n < thresholds.FEWEST_EPOCHS or case.has_learnt:
-        return
-    if case.has("learning_rate_too_high"):
-        return
-    fifth = max(1, n // 5)
-    means = [float(curve[k : k + fifth].mean()) for k in (0, fifth, n - 2 * fifth, n - fifth)]
-    first, last = (means[0] - means[1]) / case.learnable, (means[2] - means[3]) / case.learnable
-    rate = history.learning_rate[-1] if history.learning_rate else None
-    if last > thresholds.STILL_FALLING:
-        straight = last >= thresholds.STRAIGHT * first and learnt < 0.5
-        message = (
-            f"the loss is still falling: from {means[2]:.4g} to {means[3]:.4g} between the last two fifths of "
-            f"{n} epochs, and {curve[-1]:.4g} at the end"
-        )
-        if straight and rate is not None:
-            message += "; it falls in a straight line, with steps that are too small"
-            yield _too_low(case, message, rate, _suggestion(case), last)
-            return
-        yield case.finding(
-            "stopped_too_early", WARNING, message, epochs=n, epochs_to_try=10 * n, fall=last, loss=float(curve[-1])
-        )
-    elif rate is not None and learnt < 0.5 and abs(float(curve[0] - curve[-1])) < thresholds.NOWHERE * case.learnable:
+    told = f"the loss went from {end.curve[0]:.5g} to {end.curve[-1]:.5g} in {len(end.curve)} epochs"
+    if end.is_straight and end.falls:
+        suggestion = _suggestion(case)
+        told += ", in a straight line: steps are too small"
+    elif end.is_straight or end.went_nowhere:
         suggestion = _suggestion(case, only_a_way=True)
-        if suggestion is not None and suggestion > 10 * rate:
-            message = (
-                f"the loss went from {curve[0]:.6g} to {curve[-1]:.6g} in {n} epochs with a learning rate of "
-                f"{rate:.2g}, and a range test lowers it in a hundred steps with larger ones"
-            )
-            yield _too_low(case, message, rate, suggestion, last)
+        if suggestion is None or suggestion <= 10 * end.rate:
+            return
+        told += ", and a range test lowers it more in a hundred steps with larger ones"
+    else:
+        return
+    if suggestion is None or suggestion <= end.rate:
+        suggestion = 10 * end.rate
+    message = f"{told}; the learning rate is {end.rate:.2g}"
+    yield case.finding(
+        "learning_rate_too_low", WARNING, message, learning_rate=end.rate, suggestion=suggestion, fall=end.last
+    )
+
+
+def stopped_too_early(case: Case) -> Iterator[Finding]:
+    """Look for a loss that is still falling at the end."""
+    end = _ending(case)
+    if end is None or not end.falls or case.has("learning_rate_too_low"):
+        return
+    n, before, after = len(end.curve), *end.last_means
+    message = (
+        f"the loss is still falling: its mean went from {before:.4g} to {after:.4g} over the last two fifths of {n} "
+        f"epochs, and it is {end.curve[-1]:.4g} at the end"
+    )
+    loss = float(end.curve[-1])
+    yield case.finding("stopped_too_early", WARNING, message, epochs=n, epochs_to_try=10 * n, fall=end.last, loss=loss)
 
 
 def underfit(case: Case) -> Iterator[Finding]:
@@ -148,10 +178,27 @@ def _too_high(case: Case, severity: str, message: str, size: float) -> Finding:
     )
 
 
-def _too_low(case: Case, message: str, rate: float, suggestion: float | None, fall: float) -> Finding:
-    if suggestion is None or suggestion <= rate:
-        suggestion = 10 * rate
-    return case.finding("learning_rate_too_low", WARNING, message, learning_rate=rate, suggestion=suggestion, fall=fall)
+def _ending(case: Case) -> Ending | None:
+    """Return how a run ended that might have gone on, of a network that has not learnt, for no deeper reason."""
+    history, learnt = case.history, case.learnt
+    if history is None or learnt is None or case.learnable is None or case.has_learnt:
+        return None
+    if not history.stop_reason.startswith(UNFINISHED) or case.has("overfit", "learning_rate_too_high", *DEEPER):
+        return None
+    curve = np.array(history.validation_loss or history.loss)
+    if (n := len(curve)) < thresholds.FEWEST_EPOCHS:
+        return None
+    fifth = max(1, n // 5)
+    means = [float(curve[k : k + fifth].mean()) for k in (0, fifth, n - 2 * fifth, n - fifth)]
+    return Ending(
+        curve,
+        learnt,
+        history.learning_rate[-1] if history.learning_rate else None,
+        first=(means[0] - means[1]) / case.learnable,
+        last=(means[2] - means[3]) / case.learnable,
+        last_means=(means[2], means[3]),
+        whole=float(curve[0] - curve[-1]) / case.learnable,
+    )
 
 
 def _curves(case: Case) -> tuple[list[float], list[float]]:
@@ -178,4 +225,4 @@ def _suggestion(case: Case, only_a_way: bool = False) -> float | None:
     return found.suggestion
 
 
-CHECKS = (learning_rate_too_high, overfit, stopped_too_early, underfit)
+CHECKS = (overfit, learning_rate_too_low, stopped_too_early, underfit)

@@ -19,12 +19,13 @@ SATURATING = ("sigmoid", "tanh", "hard_tanh")
 
 # Weights that agree in so many digits are equal: what is left is rounding.
 DIGITS = 6
+CUT_OUT = 1e-3
 
 
 def symmetric_neurons(case: Case) -> Iterator[Finding]:
     """Look for neurons of a layer with the same weights before and behind them, which get the same gradients."""
     net = case.net
-    for l in range(1, len(net.weights)):
+    for l in range(1, len(net.weights) if case.can_compute else 0):
         biases = [net.biases[l - 1][:, np.newaxis]] if net.bias else []
         around = np.hstack([net.weights[l - 1].T, *biases, net.weights[l]])
         groups = _equal_rows(around)
@@ -43,11 +44,12 @@ def symmetric_neurons(case: Case) -> Iterator[Finding]:
 
 def dead_units(case: Case) -> Iterator[Finding]:
     """Look for relu neurons that are 0 in all rows."""
+    if case.has_learnt or case.has("symmetric_neurons"):
+        return
     for l, A in _hidden(case, ("relu",)):
         dead = np.flatnonzero((A <= 0).all(axis=0))
         share = len(dead) / A.shape[1]
-        line = thresholds.DEAD_UNITS_OF_LEARNT if case.has_learnt else thresholds.DEAD_UNITS
-        if share < line or case.has("symmetric_neurons"):
+        if share < thresholds.DEAD_UNITS or (share < 1 and case.has("unscaled_inputs", "learning_rate_too_high")):
             continue
         message = (
             f"layer {l}: {len(dead)} of {A.shape[1]} relu neurons are 0 in {case.all_rows}, so that no gradient "
@@ -59,7 +61,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
 
 def saturated_units(case: Case) -> Iterator[Finding]:
     """Look for neurons that are in the flat parts of their activation in most rows, and so hardly learn."""
-    if case.has_learnt or case.has("unscaled_inputs", "symmetric_neurons"):
+    if case.has_learnt or case.has("unscaled_inputs", "learning_rate_too_high", "symmetric_neurons"):
         return
     for l, A in _hidden(case, SATURATING):
         s = activation_of(case.net.activations[l - 1])
@@ -80,7 +82,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 
 def gradients_by_layer(case: Case) -> Iterator[Finding]:
     """Look for gradients that vanish or explode on their way back through the layers."""
-    if not case.can_compute or case.has_learnt or case.has(*ORIGINS):
+    if not case.can_compute or case.overflow is not None or case.has_learnt or case.has(*ORIGINS):
         return
     deltas = [float(np.linalg.norm(delta)) for delta in case.trace.delta[1:] if delta is not None]
     if len(deltas) < 2 or deltas[-1] == 0:
@@ -100,7 +102,7 @@ def gradients_by_layer(case: Case) -> Iterator[Finding]:
 
 
 # What makes gradients vanish or explode, and is told instead.
-ORIGINS = ("symmetric_neurons", "dead_units", "saturated_units", "overflow")
+ORIGINS = ("symmetric_neurons", "dead_units", "saturated_units")
 
 
 def _of_layers(case: Case, deltas: list[float]) -> list[dict[str, float]]:
@@ -115,7 +117,7 @@ def _of_layers(case: Case, deltas: list[float]) -> list[dict[str, float]]:
 
 def _hidden(case: Case, names: tuple[str, ...]) -> Iterator[tuple[int, Array]]:
     """Give the number and the activations of each hidden layer with one of these activation functions."""
-    if not case.can_compute or case.has("overflow"):
+    if not case.can_compute or case.overflow is not None:
         return
     for l, name in enumerate(case.net.activations[:-1], 1):
         if name in names:
@@ -123,11 +125,15 @@ def _hidden(case: Case, names: tuple[str, ...]) -> Iterator[tuple[int, Array]]:
 
 
 def _equal_rows(a: Array) -> list[list[int]]:
-    """Return groups of two or more rows that are equal, the largest first. Rows of zeros count if all are such: a few
-    are neurons that a penalty has cut out."""
-    rounded = np.round(a / (float(np.abs(a).max()) or 1.0), DIGITS)
-    different, group = np.unique(rounded, axis=0, return_inverse=True)
-    groups = [np.flatnonzero(group.ravel() == k) for k, row in enumerate(different) if row.any() or len(different) == 1]
+    """Return groups of two or more rows that are equal, the largest first.
+
+    Rows that are next to nothing beside the largest are neurons that a penalty has cut out; all rows may be zero.
+    """
+    sizes = np.abs(a).max(axis=1)
+    largest = float(sizes.max())
+    rows = np.flatnonzero(sizes >= CUT_OUT * largest)
+    _, group = np.unique(np.round(a[rows] / (largest or 1.0), DIGITS), axis=0, return_inverse=True)
+    groups = [rows[group.ravel() == k] for k in range(int(group.max()) + 1)]
     return [members.tolist() for members in sorted(groups, key=len, reverse=True) if len(members) > 1]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..reference.arrays import Array
-from ..reference.checks import find_nonfinite
 from ..reference.divergence import bad_layer_of
 from ..reference.sparse import is_sparse
 from ..tabular.table import shortened
@@ -73,23 +72,15 @@ def parameters(case: Case) -> Iterator[Finding]:
 
 def overflow(case: Case) -> Iterator[Finding]:
     """Look for the first layer whose numbers become too large, forward and, if there is none, backward."""
-    if not case.can_compute:
+    if case.overflow is None or case.diverged:
         return
-    step: Any = case.trace
-    layers = range(1, len(step.A))
-    quantities = [(l, name, getattr(step, name)[l]) for l in layers for name in ("Z", "A")]
-    quantities += [(l, "delta", step.delta[l]) for l in reversed(layers)]
-    for l, name, values in quantities:
-        if find_nonfinite(values) < 0:
-            continue
-        n_rows = int((~np.isfinite(values)).any(axis=1).sum())
+    name, l, n_rows = case.overflow
+    if name == "J":
+        message = f"the loss overflows {case.net.dtype.name}: outputs and targets are too far from each other"
+    else:
         words = {"Z": "net inputs", "A": "activations", "delta": "gradients going back"}[name]
         message = (
             f"the {words} of layer {l} are the first that overflow {case.net.dtype.name}, in {n_rows:,} of "
             f"{len(case.rows):,} rows"
         )
-        yield case.finding("overflow", ERROR, message, layer=l, quantity=name, rows=n_rows)
-        return
-    if not np.isfinite(case.gradients.loss):
-        message = f"the loss overflows {case.net.dtype.name}: outputs and targets are too far from each other"
-        yield case.finding("overflow", ERROR, message, layer=len(layers), quantity="J", rows=len(case.rows))
+    yield case.finding("overflow", ERROR, message, layer=l, quantity=name, rows=n_rows)

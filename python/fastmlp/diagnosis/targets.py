@@ -45,8 +45,8 @@ def unreachable_targets(case: Case) -> Iterator[Finding]:
     span = f"above {low:.3g}" if high == np.inf else f"from {low:.3g} to {high:.3g}"
     message = (
         f"{n_rows:,} of {len(Y):,} rows have targets that the output activation {case.net.activations[-1]} cannot "
-        f"give, whose values are {span}; they go from {Y.min():.4g} to {Y.max():.4g}, and the first is Y[{row}, {column}] = "
-        f"{Y[row, column]:.4g}"
+        f"give, whose values are {span}; they go from {Y.min():.4g} to {Y.max():.4g}, and the first is "
+        f"Y[{row}, {column}] = {Y[row, column]:.4g}"
     )
     evidence = {"rows": n_rows, "first": [row, column], "columns": np.flatnonzero(bad.any(axis=0)).tolist()}
     yield case.finding(

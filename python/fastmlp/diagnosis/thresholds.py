@@ -50,9 +50,10 @@ CONFIDENT, CONFIDENTLY_WRONG = 0.9, 0.05
 # AISTATS 2010, who watch the same quantiles). It is told from this share of a layer's units on.
 FLAT, SATURATED_ROWS, SATURATED_UNITS = 0.02, 0.8, 0.25
 
-# One relu in ten that is never active is a layer a tenth narrower. Networks that learn well lose up to two in five of a
-# narrow layer on the way, and do not miss them; with half of it gone, the layer was not what it was meant to be.
-DEAD_UNITS, DEAD_UNITS_OF_LEARNT = 0.1, 0.5
+# Relus that are never active make a layer narrower. Networks that learn well lose a third of a layer on the way, most
+# of all from inputs that are all positive; two in five are what a course of Stanford's (CS231n) names for learning
+# rates that are too high.
+DEAD_UNITS = 0.4
 
 # Back-propagated gradients of layers, relative to those of the outputs, stay within a factor of about 30 of each other
 # in networks of up to five layers that learn, and fall or grow exponentially with depth in those that do not (Glorot &
@@ -75,7 +76,7 @@ UPHILL, THROWN_ABOUT, RISES = 0.02, 0.05, 1 / 3
 
 # A loss that falls by this much over the last fifth of a run is still falling. It falls in a straight line if it does
 # so at half the pace of the beginning or more: then the steps are too small.
-STILL_FALLING, STRAIGHT = 0.01, 0.5
+STILL_FALLING, STRAIGHT = 0.02, 0.5
 
 # A run that moved the loss by less than this went nowhere, and a range test that lowers it by this much shows a way.
 NOWHERE, A_WAY = 0.02, 0.1
