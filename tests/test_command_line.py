@@ -80,6 +80,7 @@ def test_mistakes_are_told_in_one_line(arguments: tuple[str, ...], capsys: Captu
 JSON = [
     ("train", "houses.csv", "--target", "price", *QUICK),
     ("evaluate", "model.safetensors", "houses.csv"),
+    ("diagnose", "model.safetensors", "houses.csv"),
     ("info", "model.safetensors"),
     ("export", "model.safetensors", "model.onnx"),
     ("bench", "--seconds", "0.1", "--layers", "3,4,1"),

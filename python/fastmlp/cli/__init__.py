@@ -19,10 +19,10 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import UserError
-from . import activations, bench, demo, doctor, evaluate, examples, export, info, predict, train
+from . import activations, bench, demo, diagnose, doctor, evaluate, examples, export, info, predict, train
 from .arguments import HelpPage
 
-COMMANDS = (train, predict, evaluate, info, export, bench, demo, examples, activations, doctor)
+COMMANDS = (train, predict, evaluate, diagnose, info, export, bench, demo, examples, activations, doctor)
 
 EXIT_CODES = """\
 exit codes:

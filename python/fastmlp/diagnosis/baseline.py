@@ -29,7 +29,7 @@ def lowest_loss(loss: Loss, Y: Array, weight: Array | None, plain: float) -> flo
     """
     Y = Y.astype(np.float64)
     if isinstance(loss, GaussianNll):
-        return plain - Y.shape[1]
+        return plain - float(Y.shape[1])
     if isinstance(loss, LogLossOfSigmoid):
         out = _logit(_smoothed(loss, Y, 2))
     elif isinstance(loss, LogLossOfSoftmax):

@@ -76,7 +76,7 @@ def copied_columns(case: Case) -> Iterator[Finding]:
     Z, columns = _standardised(case)
     if len(columns) < 2:
         return
-    alike = np.triu(Z.T @ Z, 1) / np.float32(len(Z))
+    alike = np.clip(np.triu(Z.T @ Z, 1) / np.float32(len(Z)), -1, 1)
     pairs = [(int(i), int(j)) for i, j in np.argwhere(np.abs(alike) >= thresholds.COPY)]
     found: dict[int, tuple[int, float]] = {}
     for i, j in pairs:

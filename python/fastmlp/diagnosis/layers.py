@@ -132,9 +132,10 @@ def _equal_rows(a: Array) -> list[list[int]]:
     sizes = np.abs(a).max(axis=1)
     largest = float(sizes.max())
     rows = np.flatnonzero(sizes >= CUT_OUT * largest)
-    _, group = np.unique(np.round(a[rows] / (largest or 1.0), DIGITS), axis=0, return_inverse=True)
-    groups = [rows[group.ravel() == k] for k in range(int(group.max()) + 1)]
-    return [members.tolist() for members in sorted(groups, key=len, reverse=True) if len(members) > 1]
+    rounded = np.round(a[rows] / (largest or 1.0), DIGITS)
+    _, group, counts = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
+    groups = [rows[group.ravel() == k].tolist() for k in np.flatnonzero(counts > 1)]
+    return sorted(groups, key=len, reverse=True)
 
 
 def _listed(neurons: Any) -> str:

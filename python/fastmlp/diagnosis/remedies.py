@@ -42,6 +42,7 @@ REMEDIES: dict[str, dict[str, str]] = {
     },
     "copied_columns": {
         NETWORK: 'leave the copies out: X = np.delete(X, finding.evidence["columns"], axis=1)',
+        ESTIMATOR: 'leave the copies out: X.drop(columns=finding.evidence["names"]), or np.delete for arrays',
         COMMAND: _OTHER_FEATURES,
     },
     "unscaled_targets": {

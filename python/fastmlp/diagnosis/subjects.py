@@ -141,7 +141,7 @@ def _case(net: Any, spec: LossSpec, loss: Loss, given: Given, audience: str, Y: 
 
 def _finite_rows(case: Case, X: Any, Y: Array) -> Array | None:
     """Note which numbers are not finite, and return the rows without any; None if these are all."""
-    if Y.ndim == 0 or X.ndim != 2 or len(Y) != X.shape[0]:
+    if Y.size == 0 or Y.ndim == 0 or X.ndim != 2 or len(Y) != X.shape[0]:
         return None  # the checks of samples say what is wrong
     bad = np.zeros(len(Y), bool)
     for name, a in (("X", X), ("Y", Y.reshape(len(Y), -1))):
