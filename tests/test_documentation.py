@@ -88,6 +88,7 @@ def test_the_page_for_those_who_switch_names_every_parameter_of_the_estimators()
 PAGES = [
     "README.md",
     "docs/training.md",
+    "docs/diagnosis.md",
     "docs/estimators.md",
     "docs/coming-from.md",
     "docs/exporting.md",

@@ -97,7 +97,14 @@ def diagnose(
     >>> X = rng.normal(size=(500, 2)) * [1, 1000]
     >>> Y = np.sin(X[:, 0]) + X[:, 1] / 1000
     >>> net = fastmlp.Network([2, 16, 1], random_state=0)
-    >>> print(fastmlp.diagnose(net, X, Y, feature_names=["hours", "metres"]))
+    >>> diagnosis = fastmlp.diagnose(net, X, Y, feature_names=["hours", "metres"])
+    >>> for finding in diagnosis.findings:
+    ...     print(f"{finding.kind}: {finding.message}")
+    ...     print(finding.remedy)
+    unscaled_inputs: inputs are not near a mean of 0 and a deviation of 1: column 'metres' (-8.244 +- 967)
+    X = (X - X.mean(axis=0)) / X.std(axis=0), with the same numbers for the rows to predict
+    >>> bool(fastmlp.diagnose(net, X / [1, 1000], Y))
+    True
     """
     given = Given(X, Y, history, loss, sample_weight, validation_data, optimizer, feature_names)
     return examine(case_of(net, given))

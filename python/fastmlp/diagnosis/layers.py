@@ -91,7 +91,7 @@ def gradients_by_layer(case: Case) -> Iterator[Finding]:
     numbers = _of_layers(case, deltas)
     table = ", ".join(f"layer {row['layer']}: {row['delta']:.2g}" for row in numbers)
     smallest, largest = min(relative), max(relative)
-    if smallest < thresholds.VANISHING:
+    if smallest < thresholds.VANISHING and not case.has("unscaled_inputs", "learning_rate_too_high"):
         l = relative.index(smallest) + 1
         message = f"the gradient of the outputs is {smallest:.1g} of itself when it reaches layer {l} ({table})"
         yield case.finding("vanishing_gradients", WARNING, message, layer=l, ratio=smallest, layers=numbers)
