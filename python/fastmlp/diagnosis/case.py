@@ -22,6 +22,9 @@ from .baseline import best_constant, lowest_loss
 from .remedies import remedy_of
 from .report import Finding
 
+# What is worth knowing, but no reason for a network not to learn.
+BYSTANDERS = ("nonfinite_inputs", "nonfinite_targets", "constant_columns", "copied_columns")
+
 
 @dataclass
 class Samples:
@@ -66,6 +69,11 @@ class Case:
     def has(self, *kinds: str) -> bool:
         """Tell whether something of one of these kinds was found."""
         return any(finding.kind in kinds for finding in self.found)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether something was found that keeps the network from learning what it could."""
+        return any(finding.kind not in BYSTANDERS for finding in self.found)
 
     def columns(self, which: Sequence[int] | Array) -> list[str]:
         """Return the names of inputs, in quotes, or their numbers."""

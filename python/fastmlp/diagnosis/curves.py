@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..reference.arrays import Array
+from ..reference.checks import find_nonfinite
 from ..reference.learning_rates import find_learning_rate
 from ..reference.monitor import ALL_DONE
 from ..reference.optimizers import Optimizer
@@ -20,13 +21,6 @@ from .report import ERROR, WARNING, Finding
 
 # Ends of runs that might have gone on.
 UNFINISHED = (ALL_DONE, "max_time", "interrupted", "loaded from a file")
-
-# What keeps a network from learning whatever the learning rate.
-DEEPER = (
-    *("symmetric_neurons", "dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients"),
-    *("nonfinite_parameters", "unscaled_inputs", "unscaled_targets", "unreachable_targets", "wrong_loss"),
-    *("constant_targets", "class_imbalance", "numbered_classes"),
-)
 
 
 @dataclass
@@ -66,6 +60,9 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
         yield _too_high(case, ERROR, f"the run {history.stop_reason}", math.inf)
         return
     curve = np.array(history.loss)
+    if (bad := find_nonfinite(curve)) >= 0:
+        yield _too_high(case, ERROR, f"the loss is {curve[bad]} in epoch {bad + 1}", math.inf)
+        return
     if len(curve) < thresholds.FEWEST_EPOCHS or case.learnable is None or case.has_learnt:
         return
     steps, tail = np.diff(curve), max(1, len(curve) // 10)
@@ -134,7 +131,7 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
 def stopped_too_early(case: Case) -> Iterator[Finding]:
     """Look for a loss that is still falling at the end."""
     end = _ending(case)
-    if end is None or not end.falls or case.has("learning_rate_too_low"):
+    if end is None or not end.falls:
         return
     n, before, after = len(end.curve), *end.last_means
     message = (
@@ -147,7 +144,7 @@ def stopped_too_early(case: Case) -> Iterator[Finding]:
 
 def underfit(case: Case) -> Iterator[Finding]:
     """Look for a network that is no better than constant outputs, where nothing else tells why."""
-    if case.found or case.learnt is None or case.learnt >= thresholds.NOT_LEARNT or not case.was_trained:
+    if case.is_explained or case.learnt is None or case.learnt >= thresholds.NOT_LEARNT or not case.was_trained:
         return
     message = (
         f"the loss is {case.J:.4g}, and that of the best outputs that do not depend on the inputs {case.plain_J:.4g}"
@@ -179,11 +176,11 @@ def _too_high(case: Case, severity: str, message: str, size: float) -> Finding:
 
 
 def _ending(case: Case) -> Ending | None:
-    """Return how a run ended that might have gone on, of a network that has not learnt, for no deeper reason."""
+    """Return how a run ended that might have gone on, of a network that has not learnt, for no other reason."""
     history, learnt = case.history, case.learnt
-    if history is None or learnt is None or case.learnable is None or case.has_learnt:
+    if history is None or learnt is None or case.learnable is None or case.has_learnt or case.is_explained:
         return None
-    if not history.stop_reason.startswith(UNFINISHED) or case.has("overfit", "learning_rate_too_high", *DEEPER):
+    if not history.stop_reason.startswith(UNFINISHED):
         return None
     curve = np.array(history.validation_loss or history.loss)
     if (n := len(curve)) < thresholds.FEWEST_EPOCHS:
@@ -208,10 +205,9 @@ def _curves(case: Case) -> tuple[list[float], list[float]]:
 
 def _suggestion(case: Case, only_a_way: bool = False) -> float | None:
     """Return the learning rate that a range test finds, where it is cheap; with ``only_a_way``, if the loss falls."""
-    optimizer = case.optimizer if isinstance(case.optimizer, Optimizer) else None
-    if not case.can_compute or case.net.parameters.size > thresholds.MOST_PARAMETERS_TO_TEST:
-        return None
-    if optimizer is not None and optimizer.FULL_BATCH:
+    optimizer = case.optimizer
+    has_rate = optimizer is None or (isinstance(optimizer, Optimizer) and not optimizer.FULL_BATCH)
+    if not has_rate or not case.can_compute or case.net.parameters.size > thresholds.MOST_PARAMETERS_TO_TEST:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

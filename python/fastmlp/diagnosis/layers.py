@@ -19,26 +19,31 @@ SATURATING = ("sigmoid", "tanh", "hard_tanh")
 
 # Weights that agree in so many digits are equal: what is left is rounding.
 DIGITS = 6
+
+# Neurons whose weights are so small beside the largest are those that a penalty has cut out.
 CUT_OUT = 1e-3
+
+# What makes gradients vanish or explode, and is told instead; and what makes neurons idle.
+IDLE = ("symmetric_neurons", "dead_units", "saturated_units")
+BEFORE = ("unscaled_inputs", "learning_rate_too_high")
 
 
 def symmetric_neurons(case: Case) -> Iterator[Finding]:
     """Look for neurons of a layer with the same weights before and behind them, which get the same gradients."""
     net = case.net
     for l in range(1, len(net.weights) if case.can_compute else 0):
-        biases = [net.biases[l - 1][:, np.newaxis]] if net.bias else []
-        around = np.hstack([net.weights[l - 1].T, *biases, net.weights[l]])
-        groups = _equal_rows(around)
+        weights = np.hstack([net.weights[l - 1].T, net.weights[l]])
+        groups = _equal_rows(weights, net.biases[l - 1] if net.bias else np.zeros(len(weights)))
         if not groups:
             continue
         alike = sum(map(len, groups))
         message = (
-            f"layer {l}: {alike} of {len(around)} neurons have the same weights before and behind them as another, so "
+            f"layer {l}: {alike} of {len(weights)} neurons have the same weights before and behind them as another, so "
             f"that they compute, and learn, the same for ever: {shortened(map(_listed, groups), 4)}"
         )
-        everything = len(groups[0]) == len(around)
+        everything = len(groups[0]) == len(weights)
         yield case.finding(
-            "symmetric_neurons", ERROR if everything else WARNING, message, layer=l, neurons=groups, of=len(around)
+            "symmetric_neurons", ERROR if everything else WARNING, message, layer=l, neurons=groups, of=len(weights)
         )
 
 
@@ -49,7 +54,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
     for l, A in _hidden(case, ("relu",)):
         dead = np.flatnonzero((A <= 0).all(axis=0))
         share = len(dead) / A.shape[1]
-        if share < thresholds.DEAD_UNITS or (share < 1 and case.has("unscaled_inputs", "learning_rate_too_high")):
+        if share < thresholds.DEAD_UNITS or (share < 1 and case.has(*BEFORE)):
             continue
         message = (
             f"layer {l}: {len(dead)} of {A.shape[1]} relu neurons are 0 in {case.all_rows}, so that no gradient "
@@ -61,7 +66,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
 
 def saturated_units(case: Case) -> Iterator[Finding]:
     """Look for neurons that are in the flat parts of their activation in most rows, and so hardly learn."""
-    if case.has_learnt or case.has("unscaled_inputs", "learning_rate_too_high", "symmetric_neurons"):
+    if case.has_learnt or case.has("symmetric_neurons", *BEFORE):
         return
     for l, A in _hidden(case, SATURATING):
         s = activation_of(case.net.activations[l - 1])
@@ -82,7 +87,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 
 def gradients_by_layer(case: Case) -> Iterator[Finding]:
     """Look for gradients that vanish or explode on their way back through the layers."""
-    if not case.can_compute or case.overflow is not None or case.has_learnt or case.has(*ORIGINS):
+    if not case.can_compute or case.overflow is not None or case.has_learnt or case.has(*IDLE):
         return
     deltas = [float(np.linalg.norm(delta)) for delta in case.trace.delta[1:] if delta is not None]
     if len(deltas) < 2 or deltas[-1] == 0:
@@ -91,7 +96,7 @@ def gradients_by_layer(case: Case) -> Iterator[Finding]:
     numbers = _of_layers(case, deltas)
     table = ", ".join(f"layer {row['layer']}: {row['delta']:.2g}" for row in numbers)
     smallest, largest = min(relative), max(relative)
-    if smallest < thresholds.VANISHING and not case.has("unscaled_inputs", "learning_rate_too_high"):
+    if smallest < thresholds.VANISHING and not case.has(*BEFORE):
         l = relative.index(smallest) + 1
         message = f"the gradient of the outputs is {smallest:.1g} of itself when it reaches layer {l} ({table})"
         yield case.finding("vanishing_gradients", WARNING, message, layer=l, ratio=smallest, layers=numbers)
@@ -99,10 +104,6 @@ def gradients_by_layer(case: Case) -> Iterator[Finding]:
         l = relative.index(largest) + 1
         message = f"the gradient of the outputs is {largest:.1g} times itself when it reaches layer {l} ({table})"
         yield case.finding("exploding_gradients", WARNING, message, layer=l, ratio=largest, layers=numbers)
-
-
-# What makes gradients vanish or explode, and is told instead.
-ORIGINS = ("symmetric_neurons", "dead_units", "saturated_units")
 
 
 def _of_layers(case: Case, deltas: list[float]) -> list[dict[str, float]]:
@@ -124,15 +125,15 @@ def _hidden(case: Case, names: tuple[str, ...]) -> Iterator[tuple[int, Array]]:
             yield l, case.trace.A[l]
 
 
-def _equal_rows(a: Array) -> list[list[int]]:
-    """Return groups of two or more rows that are equal, the largest first.
+def _equal_rows(weights: Array, biases: Array) -> list[list[int]]:
+    """Return groups of two or more neurons that are equal, the largest first.
 
-    Rows that are next to nothing beside the largest are neurons that a penalty has cut out; all rows may be zero.
+    Neurons that were cut out do not count, but all may be zero.
     """
-    sizes = np.abs(a).max(axis=1)
+    a, sizes = np.column_stack([weights, biases]), np.abs(weights).max(axis=1)
     largest = float(sizes.max())
     rows = np.flatnonzero(sizes >= CUT_OUT * largest)
-    rounded = np.round(a[rows] / (largest or 1.0), DIGITS)
+    rounded = np.round(a[rows] / (float(np.abs(a).max()) or 1.0), DIGITS)
     _, group, counts = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
     groups = [rows[group.ravel() == k].tolist() for k in np.flatnonzero(counts > 1)]
     return sorted(groups, key=len, reverse=True)

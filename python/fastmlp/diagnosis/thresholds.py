@@ -55,10 +55,12 @@ FLAT, SATURATED_ROWS, SATURATED_UNITS = 0.02, 0.8, 0.25
 # rates that are too high.
 DEAD_UNITS = 0.4
 
-# Back-propagated gradients of layers, relative to those of the outputs, stay within a factor of about 30 of each other
-# in networks of up to five layers that learn, and fall or grow exponentially with depth in those that do not (Glorot &
-# Bengio, 2010).
-VANISHING, EXPLODING = 1e-3, 1e3
+# Back-propagated gradients grow or fall exponentially with depth where initial weights and activations do not suit
+# each other (Glorot & Bengio, 2010). Measured with 32 neurons a layer, on digits and with plain SGD: the norm of the
+# gradient by net inputs stays between 0.5 and 10 times that of the outputs with up to eight layers of tanh or relu,
+# which learn; with sigmoid it falls to 0.07, 0.015 and 0.003 in two, three and four layers, which learn, learn little,
+# and do not.
+VANISHING, EXPLODING = 1 / 200, 200.0
 
 # From this share of what can be learnt on, a network has learnt: small gradients and flat units are as they should be.
 LEARNT = 0.9
