@@ -132,6 +132,8 @@ def test_targets_that_outputs_cannot_reach(network: Any, plane: Data, output: st
     assert finding.evidence["rows"] == 2
     assert finding.evidence["first"] == [7, 0]
     assert f"Y[7, 0] = {where}" in finding.message
+    Y[2] = np.nan
+    assert diagnose(net, X, Y).findings[1].evidence["first"] == [7, 0]
 
 
 def test_the_ends_of_a_range_are_in_it(network: Any) -> None:

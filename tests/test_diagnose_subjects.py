@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,7 @@ def test_a_classifier_of_a_rare_class(rng: np.random.Generator) -> None:
     finding = only(diagnose(model, X, y), "class_imbalance")
     assert finding.evidence["counts"] == {"ill": 50, "well": 1000}
     assert finding.evidence["rarest"] == "ill"
+    assert "class 'well' has 1,000 rows, and class 'ill' 50; of these" in finding.message
     assert finding.remedy == 'class_weight="balanced"'
     model.set_params(class_weight="balanced")
     with pytest.warns(UserWarning, match="Maximum iterations"):
@@ -229,6 +231,27 @@ def test_tables_and_matrices(plane: Data, convert: Any) -> None:
     assert finding.evidence["names"] == {pd.DataFrame: ["1"], pl.DataFrame: ["b"]}.get(convert)
 
 
+def test_several_labels_at_once(rng: np.random.Generator) -> None:
+    X = rng.standard_normal((300, 3))
+    labels = (X @ rng.standard_normal((3, 4)) > 0).astype(int)
+    model = MLPClassifier(random_state=0, max_iter=2000, learning_rate_init=0.01).fit(X, labels)
+    assert diagnose(model, X, labels)
+    assert diagnose(model, X, sparse.csr_matrix(labels))
+    assert diagnose(model, sparse.csr_matrix(X), labels).loss == pytest.approx(diagnose(model, X, labels).loss)
+
+
+def test_an_estimator_from_elsewhere(tmp_path: Path) -> None:
+    table = load_wine(as_frame=True)
+    model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0, max_iter=500)).fit(table.data, table.target)
+    fastmlp.save(model, tmp_path / "wine.safetensors")
+    assert diagnose(fastmlp.load(tmp_path / "wine.safetensors"), table.data, table.target)
+    scaled = model[:-1].transform(table.data)
+    theirs = model[-1].to_sklearn()
+    assert diagnose(MLPClassifier.from_sklearn(theirs), scaled, table.target)
+    with pytest.raises(TypeError, match="estimator of fastmlp"):
+        diagnose(theirs, scaled, table.target)
+
+
 # Mistakes are told as they are elsewhere.
 
 
@@ -255,6 +278,8 @@ def test_mistakes(plane: Data) -> None:
         diagnose("net", X, Y)
     with pytest.raises(NotFittedError):
         diagnose(MLPRegressor(), X, Y)
+    with pytest.raises(TypeError, match="targets are dense"):
+        diagnose(net, X, sparse.csr_matrix(Y.reshape(-1, 1)))
     with pytest.raises(TypeError, match="masked"):
         diagnose(net, np.ma.masked_array(X), Y)
 

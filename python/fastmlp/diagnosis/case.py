@@ -33,6 +33,11 @@ class Samples:
     X: Any
     Y: Array
     weight: Array | None
+    kept: Array | None = None  # the numbers of these rows, if some were left out
+
+    def number(self, row: int) -> int:
+        """Return the number that a row has among those that were given."""
+        return row if self.kept is None else int(self.kept[row])
 
     def evenly(self, n: int) -> Array:
         """Return n of the rows that count, or all of them, in their order and at even distances."""
@@ -143,6 +148,9 @@ class Case:
     @cached_property
     def gradients(self) -> Gradients:
         """The mean loss, with the weights of the samples, and its derivatives."""
+        if self.weight is None:
+            step: Any = self.trace
+            return Gradients(step.J, tuple(step.dW[1:]), tuple(step.db[1:]))
         found: Gradients = self.net.gradients(self.X, self.Y, self.spec, self.weight)
         return found
 

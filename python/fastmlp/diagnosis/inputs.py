@@ -26,7 +26,8 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
     large = size > thresholds.LARGE
     far = varies & (np.abs(mean) > 1) & (np.abs(mean) > thresholds.OFFSET * deviation)
     scaled = size[varies & ~large & ~far]
-    small = varies & ~large & (size < max(scaled.max(initial=0), large.any()) / thresholds.SMALLER)
+    scale = max(float(scaled.max(initial=0)), 1.0 if large.any() else 0.0)
+    small = varies & ~large & (size < scale / thresholds.SMALLER)
     length = float(np.sqrt(np.square(X, dtype=np.float64).sum(axis=1).mean()))
     if size[varies].max() < thresholds.SMALL and length < thresholds.SHORT_ROW:
         small = varies
@@ -52,8 +53,9 @@ def constant_columns(case: Case) -> Iterator[Finding]:
         return
     first, columns = case.X[0], np.flatnonzero((case.X[0] == case.X).all(axis=0))
     if len(case.rows) < len(case.samples.Y):  # what is so in some rows need not be so in all
-        others = dense(case.samples.X[:, columns])
-        columns = columns[(others.astype(case.X.dtype) == first[columns]).all(axis=0)]
+        for start in range(0, len(case.samples.Y), thresholds.MOST_ROWS):
+            others = dense(case.samples.X[start : start + thresholds.MOST_ROWS][:, columns])
+            columns = columns[(others.astype(case.X.dtype) == first[columns]).all(axis=0)]
     rest = np.delete(case.X, columns, axis=1)
     if rest.size and (rest == 0).mean() >= thresholds.SPARSE:
         columns = columns[first[columns] != 0]

@@ -32,8 +32,9 @@ def bad_cells(a: Any, dtype: np.dtype[Any]) -> tuple[Array, Array]:
         return rows[order], columns[order]
     step, found = max(1, BLOCK // max(1, a.shape[1])), []
     for start in range(0, len(a), step):
-        rows, columns = np.nonzero(~(np.abs(a[start : start + step]) <= limit))
-        if len(rows):
+        good = np.abs(a[start : start + step]) <= limit
+        if not good.all():
+            rows, columns = np.nonzero(~good)
             found.append((rows + start, columns))
     if not found:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)

@@ -68,16 +68,18 @@ def _through_steps(pipeline: Any, given: Given) -> Any:
 def _of_network(net: Layers, given: Given) -> Case:
     spec: LossSpec = "squared_error" if given.loss is None else given.loss
     loss, n_in = loss_of(spec, net.activations[-1]), net.layer_sizes[0]
-    X: Any = given.X.tocsr() if is_sparse(given.X) else _as_array(given.X)
+    X = _as_array(given.X)
     checks.real_numbers(X.dtype, "X")
     checks.columns(X.shape, n_in, "X", f"a network of {n_in} input(s)")
+    if is_sparse(given.Y):
+        raise TypeError("Y is a sparse matrix, and targets are dense: pass Y.toarray()")
     Y = _as_array(given.Y)
     weight = checks.weights_of_samples(given.sample_weight, X.shape[0])
-    case = _case(net, spec, loss, given, NETWORK, Y)
+    case = _case(net, spec, given, NETWORK, X, Y)
     kept = _finite_rows(case, X, Y)
     if kept is not None:
         X, Y, weight = X[kept], Y[kept], None if weight is None else weight[kept]
-    case.samples = Samples(X, _targets(net, loss, Y, X.shape[0], kept), weight)
+    case.samples = Samples(X, _targets(net, loss, Y, X.shape[0], kept), weight, kept)
     if given.validation_data is not None:
         case.validation_loss = net.loss(*_pair(given.validation_data), spec, *given.validation_data[2:])
     return case
@@ -98,9 +100,11 @@ def _of_estimator(est: Any, given: Given) -> Case:
         given.optimizer = est._held.optimizer
     net, X, y, weight = est.network_, given.X, given.Y, given.sample_weight
     spec = est._loss() if given.loss is None else given.loss
-    case = _case(net, spec, loss_of(spec, net.activations[-1]), given, ESTIMATOR, _as_array(y))
-    case.classes = getattr(est, "classes_", None)
-    kept = _finite_rows(case, X.tocsr() if is_sparse(X) else _as_array(X), _as_array(y))
+    if is_sparse(y):
+        y = y.toarray()
+    case = _case(net, spec, given, ESTIMATOR, _as_array(X), _as_array(y))
+    case.classes = est.classes_.tolist() if hasattr(est, "classes_") else None
+    kept = _finite_rows(case, _as_array(X), _as_array(y))
     if kept is not None:
         if not len(kept):
             case.samples = Samples(np.zeros((0, net.layer_sizes[0])), np.zeros((0, est.n_outputs_)), None)
@@ -109,7 +113,7 @@ def _of_estimator(est: Any, given: Given) -> Case:
         weight = None if weight is None else np.asarray(weight)[kept]
     X, y = est._check_samples(X, y, reset=False, incremental=True)
     weight = est._class_weights(y, check_weights(weight, X), False)
-    case.samples = Samples(X, check_targets(est._encode(y), net.dtype), weight)
+    case.samples = Samples(X, check_targets(est._encode(y), net.dtype), weight, kept)
     scores = est.validation_scores_
     if scores and case.history is not None and len(scores) == len(case.history.loss):
         case.kept_epoch = int(np.argmax(scores)) + 1
@@ -120,7 +124,7 @@ def _of_estimator(est: Any, given: Given) -> Case:
     return case
 
 
-def _case(net: Any, spec: LossSpec, loss: Loss, given: Given, audience: str, Y: Array) -> Case:
+def _case(net: Any, spec: LossSpec, given: Given, audience: str, X: Any, Y: Array) -> Case:
     """Return a case without its samples."""
     history = given.history
     if history is not None and not isinstance(history, History):
@@ -129,13 +133,13 @@ def _case(net: Any, spec: LossSpec, loss: Loss, given: Given, audience: str, Y: 
         net,
         Samples(None, Y, None),
         spec,
-        loss,
+        loss_of(spec, net.activations[-1]),
         audience,
         names=given.names,
         integers=Y.dtype.kind in "iu",
         history=history,
         optimizer=given.optimizer,
-        n_rows=len(Y),
+        n_rows=X.shape[0] if X.ndim else 0,
     )
 
 
@@ -165,8 +169,10 @@ def _targets(net: Layers, loss: Loss, Y: Array, n: int, kept: Array | None) -> A
     return checked
 
 
-def _as_array(data: Any) -> Array:
-    """Return an array, but leave one with a mask to the checks, which refuse it."""
+def _as_array(data: Any) -> Any:
+    """Return an array, or sparse rows; one with a mask is left to the checks, which refuse it."""
+    if is_sparse(data):
+        return data.tocsr()
     return data if isinstance(data, np.ndarray) else np.asarray(data)
 
 

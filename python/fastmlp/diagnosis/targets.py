@@ -41,14 +41,14 @@ def unreachable_targets(case: Case) -> Iterator[Finding]:
     if not bad.any():
         return
     row, column = divmod(int(bad.argmax()), Y.shape[1])
-    n_rows = int(bad.any(axis=1).sum())
+    n_rows, number = int(bad.any(axis=1).sum()), case.samples.number(row)
     span = f"above {low:.3g}" if high == np.inf else f"from {low:.3g} to {high:.3g}"
     message = (
         f"{n_rows:,} of {len(Y):,} rows have targets that the output activation {case.net.activations[-1]} cannot "
         f"give, whose values are {span}; they go from {Y.min():.4g} to {Y.max():.4g}, and the first is "
-        f"Y[{row}, {column}] = {Y[row, column]:.4g}"
+        f"Y[{number}, {column}] = {Y[row, column]:.4g}"
     )
-    evidence = {"rows": n_rows, "first": [row, column], "columns": np.flatnonzero(bad.any(axis=0)).tolist()}
+    evidence = {"rows": n_rows, "first": [number, column], "columns": np.flatnonzero(bad.any(axis=0)).tolist()}
     yield case.finding(
         "unreachable_targets", ERROR, message, **evidence, reach=[low, high], targets=[float(Y.min()), float(Y.max())]
     )
