@@ -73,7 +73,7 @@ def test_noisy_data_that_is_learnt_as_far_as_it_goes(diabetes: Data, activation:
 
 
 @pytest.mark.parametrize("activation", SMOOTH)
-@pytest.mark.parametrize("optimizer", [Adam(0.01), fastmlp.LevenbergMarquardt(), fastmlp.LBFGS(), fastmlp.Rprop()])
+@pytest.mark.parametrize("optimizer", [Adam(0.01), fastmlp.LevenbergMarquardt(), fastmlp.Rprop()])
 def test_a_sine_that_is_fit(activation: str, optimizer: Any) -> None:
     X = np.linspace(-3, 3, 100).reshape(-1, 1)
     optimizer = copy.deepcopy(optimizer)
@@ -341,8 +341,8 @@ def test_of_many_rows_some_are_looked_at_evenly(monkeypatch: pytest.MonkeyPatch,
 
 def test_wide_networks_are_looked_at_with_fewer_rows() -> None:
     X = np.random.default_rng(0).standard_normal((3000, 4))
-    net = fastmlp.Network([4, 20_000, 1], random_state=0)
-    assert diagnose(net, X, X[:, 0]).rows == thresholds.MOST_NUMBERS // 20_005
+    net = fastmlp.Network([4, 5000, 1], random_state=0)
+    assert diagnose(net, X, X[:, 0]).rows == thresholds.MOST_NUMBERS // 5005
 
 
 def test_the_time_that_it_takes() -> None:
