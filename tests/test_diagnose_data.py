@@ -90,7 +90,7 @@ def test_copied_columns(network: Any, plane: Data, rng: np.random.Generator) -> 
     fahrenheit = 0.9 * X[:, 0] + 0.3
     noisy = X[:, 1] + 1e-3 * rng.standard_normal(300)
     opposite = -X[:, 2]
-    alike = X[:, 1] + 0.2 * rng.standard_normal(300)  # a correlation of 0.98
+    alike = X[:, 1] + 0.05 * rng.standard_normal(300)  # a correlation of 0.999
     X = np.column_stack([X, fahrenheit, alike, noisy, opposite, X[:, 0]])
     finding = only(diagnose(fresh(network, [8, 8, 1]), X, Y), "copied_columns")
     assert finding.evidence["columns"] == [3, 5, 6, 7]
