@@ -56,6 +56,17 @@ def test_columns_that_are_all_small() -> None:
     assert finding.evidence["columns"] == list(range(10))
 
 
+def test_a_pixel_that_is_hardly_ever_seen(digits: Data) -> None:
+    X, Y = digits
+    X = X.copy()
+    X[:, 0] = 0
+    X[5, 0] = 1e-3
+    net = fresh(sizes=[64, 16, 10], output_activation="softmax")
+    assert diagnose(net, X, Y, loss="log_loss")
+    X[::100, 0] = 1e-3
+    assert only(diagnose(net, X, Y, loss="log_loss"), "unscaled_inputs").evidence["columns"] == [0]
+
+
 def test_constant_columns(network: Any, plane: Data) -> None:
     X, Y = plane
     X = np.column_stack([X[:, 0], np.full(300, 0.7), X[:, 1], np.zeros(300)])

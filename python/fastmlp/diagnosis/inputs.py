@@ -19,7 +19,8 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
     if len(case.rows) < 2:
         return
     X = case.X
-    mean, deviation, size = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64), _sizes(X)
+    mean, deviation = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+    size, counts = _sizes(X)
     varies = X.min(axis=0) < X.max(axis=0)
     if not varies.any():
         return
@@ -27,7 +28,8 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
     far = varies & (np.abs(mean) > 1) & (np.abs(mean) > thresholds.OFFSET * deviation)
     scaled = size[varies & ~large & ~far]
     scale = max(float(scaled.max(initial=0)), 1.0 if large.any() else 0.0)
-    small = varies & ~large & (size < scale / thresholds.SMALLER)
+    often = counts >= min(thresholds.ROWS_TO_SEE, len(X))
+    small = varies & ~large & often & (size < scale / thresholds.SMALLER)
     length = float(np.sqrt(np.square(X, dtype=np.float64).sum(axis=1).mean()))
     if size[varies].max() < thresholds.SMALL and length < thresholds.SHORT_ROW:
         small = varies
@@ -103,11 +105,11 @@ def copied_columns(case: Case) -> Iterator[Finding]:
     )
 
 
-def _sizes(X: Array) -> Array:
-    """Return the root mean square of each column's values that are not zero."""
+def _sizes(X: Array) -> tuple[Array, Array]:
+    """Return the root mean square of each column's values that are not zero, and their numbers."""
     squares, counts = np.square(X, dtype=np.float64).sum(axis=0), (X != 0).sum(axis=0)
     sizes: Array = np.sqrt(squares / np.maximum(counts, 1))
-    return sizes
+    return sizes, counts
 
 
 def _standardised(case: Case) -> tuple[Array, Array]:
@@ -115,7 +117,7 @@ def _standardised(case: Case) -> tuple[Array, Array]:
     n = len(case.rows)
     rows = np.unique(np.linspace(0, n - 1, min(n, thresholds.ROWS_COMPARED)).round().astype(np.intp))
     X = case.X[rows, : thresholds.MOST_COMPARED].astype(np.float64)
-    columns = np.flatnonzero((np.median(X, axis=0) != X).sum(axis=0) >= thresholds.ROWS_TO_CORRELATE)
+    columns = np.flatnonzero((np.median(X, axis=0) != X).sum(axis=0) >= thresholds.ROWS_TO_SEE)
     Z = X[:, columns] - X[:, columns].mean(axis=0)
     return (Z / Z.std(axis=0)).astype(np.float32), columns
 

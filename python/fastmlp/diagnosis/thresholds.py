@@ -29,8 +29,8 @@ SPARSE = 0.25
 # tumours reach 0.998, and the length and the width of diamonds 0.9990: measured both, and not copied.)
 COPY = 0.9995
 
-# A column says something of its correlations if so many rows differ from its middle value.
-ROWS_TO_CORRELATE = 10
+# Values that are in fewer rows than this, such as those of a pixel at the edge, say nothing of a column.
+ROWS_TO_SEE = 10
 
 # Targets are learnt at the scale of the outputs, which starts near 1.
 LARGE_TARGETS, SMALL_TARGETS = 10.0, 0.01
