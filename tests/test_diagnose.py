@@ -98,6 +98,22 @@ def test_weights_that_start_too_large_saturate(network: Any, few_digits: Data) -
     assert "glorot_uniform" in finding.remedy
 
 
+def test_weights_that_a_penalty_holds_down(network: Any, diabetes: Data) -> None:
+    X, y = diabetes
+    net = fresh(sizes=[10, 16, 1])
+    history = net.train(X, y, epochs=100, optimizer=Adam(0.01, l2=10.0))
+    net = network.from_parameters(net.weights, net.biases)
+    finding = only(diagnose(net, X, y, history), "shrunk_weights")
+    assert finding.evidence["layers"] == [1, 2]
+    assert finding.evidence["sizes"][1] == pytest.approx(np.sqrt(np.mean(net.weights[1] ** 2)), rel=1e-5)
+    assert "a smaller l2" in finding.remedy
+    net = fresh(network, [10, 16, 1])
+    net.weights[0][:] *= 1e-3
+    assert only(diagnose(net, X, y), "shrunk_weights").evidence["layers"] == [1]
+    net.weights[0][:] *= 30
+    assert diagnose(net, X, y)
+
+
 def test_gradients_that_vanish(network: Any, few_digits: Data) -> None:
     X, Y = few_digits
     net = fresh(network, [64, *[20] * 8, 10], "sigmoid", output_activation="softmax", dtype="float64")
@@ -145,6 +161,11 @@ def test_a_run_that_diverged(network: Any, plane: Data) -> None:
     assert "diverged: the" in finding.message
     assert finding.evidence["learning_rate"] == 2.0
     assert 0.001 < finding.evidence["suggestion"] < 1
+    assert "the learning rate was 2" in finding.message
+    healed = fresh(network, activation="linear")
+    optimizer = SGD(finding.evidence["suggestion"])
+    history = healed.train(X, Y, epochs=200, optimizer=optimizer)
+    assert diagnose(healed, X, Y, history, optimizer=optimizer)
     assert f"learning_rate={finding.evidence['suggestion']:.2g}" in finding.remedy
 
 

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -111,10 +112,10 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
         return
     told = f"the loss went from {end.curve[0]:.5g} to {end.curve[-1]:.5g} in {len(end.curve)} epochs"
     if end.is_straight and end.falls:
-        suggestion = _suggestion(case)
+        suggestion = _suggestion(case, case.net)
         told += ", in a straight line: steps are too small"
     elif end.is_straight or end.went_nowhere:
-        suggestion = _suggestion(case, only_a_way=True)
+        suggestion = _suggestion(case, case.net, only_a_way=True)
         if suggestion is None or suggestion <= 10 * end.rate:
             return
         told += ", and a range test lowers it more in a hundred steps with larger ones"
@@ -161,14 +162,14 @@ def _kept_epoch(case: Case) -> int | None:
 def _too_high(case: Case, severity: str, message: str, size: float) -> Finding:
     rates = case.history.learning_rate if case.history else []
     rate = rates[-1] if rates else getattr(case.optimizer, "learning_rate", None)
-    suggestion = _suggestion(case)
+    suggestion = _suggestion(case, _new(case.net))
     if rate is not None and (suggestion is None or suggestion >= rate):
         suggestion = rate / 10
-    with_rate = "" if rate is None else f", with a learning rate of {rate:.2g}"
+    the_rate = "" if rate is None else f"; the learning rate was {rate:.2g}"
     return case.finding(
         "learning_rate_too_high",
         severity,
-        message + with_rate,
+        message + the_rate,
         learning_rate=rate,
         suggestion=suggestion if suggestion is not None else 1e-3,
         size=size,
@@ -203,16 +204,22 @@ def _curves(case: Case) -> tuple[list[float], list[float]]:
     return (case.history.loss, case.history.validation_loss) if case.history else ([], [])
 
 
-def _suggestion(case: Case, only_a_way: bool = False) -> float | None:
+def _new(net: Any) -> Any:
+    """Return a network with the same layers, as it would begin."""
+    *hidden, output = net.activations
+    return type(net)(net.layer_sizes, hidden, output, net.bias, dtype=net.dtype, random_state=0)
+
+
+def _suggestion(case: Case, net: Any, only_a_way: bool = False) -> float | None:
     """Return the learning rate that a range test finds, where it is cheap; with ``only_a_way``, if the loss falls."""
     optimizer = case.optimizer
     has_rate = optimizer is None or (isinstance(optimizer, Optimizer) and not optimizer.FULL_BATCH)
-    if not has_rate or not case.can_compute or case.net.parameters.size > thresholds.MOST_PARAMETERS_TO_TEST:
+    if not has_rate or net.parameters.size > thresholds.MOST_PARAMETERS_TO_TEST:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = find_learning_rate(case.net, case.X, case.Y, optimizer=optimizer, loss=case.spec, random_state=0)
+            found = find_learning_rate(net, case.X, case.Y, optimizer=optimizer, loss=case.spec, random_state=0)
         except ValueError:  # the loss is not finite to begin with
             return None
     fall = found.losses[0] - found.smoothed.min()

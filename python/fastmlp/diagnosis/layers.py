@@ -24,7 +24,7 @@ DIGITS = 6
 CUT_OUT = 1e-3
 
 # What makes gradients vanish or explode, and is told instead; and what makes neurons idle.
-IDLE = ("symmetric_neurons", "dead_units", "saturated_units")
+IDLE = ("symmetric_neurons", "dead_units", "saturated_units", "shrunk_weights")
 BEFORE = ("unscaled_inputs", "learning_rate_too_high")
 
 
@@ -85,6 +85,21 @@ def saturated_units(case: Case) -> Iterator[Finding]:
         yield case.finding("saturated_units", WARNING, message, layer=l, **evidence, share=float(flat.mean()))
 
 
+def shrunk_weights(case: Case) -> Iterator[Finding]:
+    """Look for weights next to nothing beside those that a new network has."""
+    if not case.can_compute or case.overflow is not None or case.has_learnt or case.has("symmetric_neurons"):
+        return
+    sizes = [float(np.sqrt(np.square(W, dtype=np.float64).mean())) for W in case.net.weights]
+    drawn = [float(np.sqrt(2 / sum(W.shape))) for W in case.net.weights]
+    shrunk = [l for l, (size, new) in enumerate(zip(sizes, drawn, strict=True), 1) if size < thresholds.SHRUNK * new]
+    if not shrunk:
+        return
+    told = "; ".join(f"about {sizes[l - 1]:.2g} in layer {l}, where new ones are {drawn[l - 1]:.2g}" for l in shrunk)
+    message = f"weights are next to nothing: {told}. A penalty holds them down, or they began too small"
+    evidence = {"layers": shrunk, "sizes": [sizes[l - 1] for l in shrunk], "new": [drawn[l - 1] for l in shrunk]}
+    yield case.finding("shrunk_weights", WARNING, message, **evidence)
+
+
 def gradients_by_layer(case: Case) -> Iterator[Finding]:
     """Look for gradients that vanish or explode on their way back through the layers."""
     if not case.can_compute or case.overflow is not None or case.has_learnt or case.has(*IDLE):
@@ -143,4 +158,4 @@ def _listed(neurons: Any) -> str:
     return shortened(map(str, neurons), 12)
 
 
-CHECKS = (symmetric_neurons, dead_units, saturated_units, gradients_by_layer)
+CHECKS = (symmetric_neurons, dead_units, saturated_units, shrunk_weights, gradients_by_layer)

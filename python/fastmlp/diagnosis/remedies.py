@@ -86,6 +86,11 @@ REMEDIES: dict[str, dict[str, str]] = {
         NETWORK: f"scale the inputs, or start with smaller weights: {_RESTART}",
         COMMAND: "a lower --learning-rate, or --activation relu",
     },
+    "shrunk_weights": {
+        NETWORK: 'a smaller l2, l1 or weight_decay in the optimizer; or init="glorot_uniform", if they began so',
+        ESTIMATOR: 'a smaller alpha, l1 or weight_decay; or init="glorot_uniform", if they began so',
+        COMMAND: "a smaller --l2 or --alpha",
+    },
     "vanishing_gradients": {
         NETWORK: 'activation="relu" with init="he_uniform", or fewer layers',
         COMMAND: "--activation relu, or fewer layers in --hidden",
@@ -96,7 +101,8 @@ REMEDIES: dict[str, dict[str, str]] = {
         COMMAND: "a lower --learning-rate, or fewer layers in --hidden",
     },
     "learning_rate_too_high": {
-        NETWORK: "a new network, and learning_rate={suggestion:.2g} in the optimizer",
+        NETWORK: 'a new network (init="glorot_uniform", or "he_uniform" for relu), and '
+        "learning_rate={suggestion:.2g} in the optimizer",
         ESTIMATOR: "learning_rate_init={suggestion:.2g}",
     },
     "learning_rate_too_low": {
@@ -104,7 +110,7 @@ REMEDIES: dict[str, dict[str, str]] = {
         ESTIMATOR: "learning_rate_init={suggestion:.2g}",
     },
     "stopped_too_early": {
-        NETWORK: "more epochs: train goes on where it was, with the same optimizer; "
+        NETWORK: "more epochs (train goes on where it was, with the same optimizer), or a larger learning rate; "
         "fastmlp.EarlyStopping() ends runs where it no longer helps",
         ESTIMATOR: "max_iter={epochs_to_try}, with early_stopping=True to end where it no longer helps",
     },

@@ -55,6 +55,9 @@ FLAT, SATURATED_ROWS, SATURATED_UNITS = 0.02, 0.8, 0.25
 # rates that are too high.
 DEAD_UNITS = 0.4
 
+# Weights a hundred times smaller than Glorot & Bengio's, of a whole layer: training brings none there but by a penalty.
+SHRUNK = 0.01
+
 # Back-propagated gradients grow or fall exponentially with depth where initial weights and activations do not suit
 # each other (Glorot & Bengio, 2010). Measured with 32 neurons a layer, on digits and with plain SGD: the norm of the
 # gradient by net inputs stays between 0.5 and 10 times that of the outputs with up to eight layers of tanh or relu,
