@@ -101,7 +101,7 @@ def test_weights_that_start_too_large_saturate(network: Any, few_digits: Data) -
 def test_weights_that_a_penalty_holds_down(network: Any, diabetes: Data) -> None:
     X, y = diabetes
     net = fresh(sizes=[10, 16, 1])
-    history = net.train(X, y, epochs=100, optimizer=Adam(0.01, l2=10.0))
+    history = net.train(X, y, epochs=50, batch_size=32, optimizer=Adam(0.01, l2=10.0), random_state=0)
     net = network.from_parameters(net.weights, net.biases)
     finding = only(diagnose(net, X, y, history), "shrunk_weights")
     assert finding.evidence["layers"] == [1, 2]
