@@ -21,7 +21,7 @@ from fastmlp.reference.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(m.name for m in pkgutil.walk_packages(fastmlp.__path__, "fastmlp.") if not m.name.endswith("__main__"))
-PUBLIC = [*(thing for thing in map(fastmlp.__dict__.get, fastmlp.__all__) if callable(thing)), *SCHEDULES]
+PUBLIC = [*(thing for thing in (getattr(fastmlp, name) for name in fastmlp.__all__) if callable(thing)), *SCHEDULES]
 
 
 @pytest.mark.parametrize("name", MODULES)

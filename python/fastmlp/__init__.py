@@ -5,6 +5,7 @@ NumPy, written to be read. The environment variable FASTMLP_SIMD (baseline, v3, 
 an instruction set; ``fastmlp doctor`` tells which there are.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import _simd as _simd  # acts when it is imported
@@ -12,7 +13,6 @@ from . import reference
 from ._core import __version__
 from .c_export import to_c
 from .callbacks import CSVLog, EarlyStopping, LogToLogger
-from .diagnosis import Diagnosis, Finding, diagnose
 from .files import load, save
 from .lbfgs import LBFGS
 from .network import Network
@@ -28,6 +28,9 @@ from .reference.solvers import LevenbergMarquardt
 from .tracking import MLflowLog, OptunaPruning
 
 if TYPE_CHECKING:
+    from .diagnosis import Diagnosis as Diagnosis
+    from .diagnosis import Finding as Finding
+    from .diagnosis import diagnose as diagnose
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import MLPRegressor as MLPRegressor
 
@@ -68,17 +71,18 @@ __all__ = [
     "to_onnx",
 ]
 
-# They need scikit-learn, which is imported where they are used.
-_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+# Modules that are imported where they are used: the estimators need scikit-learn.
+_LATER = {
+    **dict.fromkeys(("Diagnosis", "Finding", "diagnose"), "diagnosis"),
+    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ESTIMATORS:
-        from . import estimators
-
-        return getattr(estimators, name)
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ESTIMATORS])
+    return sorted({*globals(), *_LATER})

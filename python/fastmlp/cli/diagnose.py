@@ -7,10 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnosis import examine
-from ..diagnosis.remedies import COMMAND
-from ..diagnosis.report import ERROR
-from ..diagnosis.subjects import Given, case_of
 from ..errors import UserError
 from ..reference.arrays import Array
 from ..tabular import layout
@@ -49,6 +45,11 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and print."""
+    from ..diagnosis import examine  # here, as the other commands need not wait for it
+    from ..diagnosis.remedies import COMMAND
+    from ..diagnosis.report import ERROR
+    from ..diagnosis.subjects import Given, case_of
+
     model = layout.load(args.model)
     table = read_table(args.data, args.format)
     X, unknown = model.encode(table)
