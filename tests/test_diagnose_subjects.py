@@ -373,7 +373,7 @@ def test_a_report_to_read_and_one_for_programs(plane: Data) -> None:
     for finding in diagnosis.findings:
         assert f"{finding.severity.upper()} {finding.kind}\n  " in text
     assert max(map(len, text.splitlines())) <= 100
-    assert "- **unscaled_inputs** (warning): inputs are not" in diagnosis._repr_markdown_()
+    assert "- **unscaled\\_inputs** (warning): inputs are not" in diagnosis._repr_markdown_()
     read = json.loads(json.dumps(diagnosis.to_dict(), allow_nan=False))
     assert read["rows"] == 299
     assert read["findings"][2]["evidence"]["names"] == ["b"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +105,8 @@ class Diagnosis:
 
     def _repr_markdown_(self) -> str:
         parts = [
-            f"- **{finding.kind}** ({finding.severity}): {finding.message}  \n  *{finding.remedy}*"
+            f"- **{_escaped(finding.kind)}** ({finding.severity}): {_escaped(finding.message)}  \n"
+            f"  → {_escaped(finding.remedy)}"
             for finding in self.findings
         ]
         return "\n".join([self._headline(), "", *parts])
@@ -126,6 +128,11 @@ class Diagnosis:
 def counted(n: int, noun: str) -> str:
     """Return "1 row" or "2,000 rows"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _escaped(text: str) -> str:
+    """Return text that Markdown leaves as it is."""
+    return re.sub(r"([\\*_`<|])", r"\\\1", text)
 
 
 def plain(value: Any) -> Any:
