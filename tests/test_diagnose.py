@@ -169,6 +169,17 @@ def test_a_run_that_diverged(network: Any, plane: Data) -> None:
     assert f"learning_rate={finding.evidence['suggestion']:.2g}" in finding.remedy
 
 
+def test_what_is_not_scaled_has_no_learning_rate(network: Any, plane: Data) -> None:
+    X, Y = plane
+    net = fresh(network, activation="linear")
+    rising = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert diagnose(net, X, Y, rising).kinds == ["learning_rate_too_high"]
+    assert diagnose(net, 1000 * X, Y, rising).kinds == ["unscaled_inputs"]
+    with pytest.warns(fastmlp.DivergenceWarning):
+        history = net.train(1000 * X, Y, epochs=200, optimizer=SGD(0.1))
+    assert diagnose(net, 1000 * X, Y, history).kinds == ["learning_rate_too_high", "unscaled_inputs"]
+
+
 def test_a_loss_that_rises_or_is_thrown_about(digits: Data) -> None:
     net, history = digits_run(digits, Adam(0.5), 15)
     finding = only(diagnose(net, *digits, history, loss="log_loss"), "learning_rate_too_high")

@@ -24,6 +24,10 @@ from .report import ERROR, WARNING, Finding
 UNFINISHED = (ALL_DONE, "max_time", "interrupted", "loaded from a file")
 
 
+# What makes every learning rate too high or too low.
+UNSCALED = ("unscaled_inputs", "unscaled_targets", "unreachable_targets")
+
+
 @dataclass
 class Ending:
     """How much a curve fell from one fifth to the next, of what can be learnt."""
@@ -64,7 +68,7 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     if (bad := find_nonfinite(curve)) >= 0:
         yield _too_high(case, ERROR, f"the loss is {curve[bad]} in epoch {bad + 1}", math.inf)
         return
-    if len(curve) < thresholds.FEWEST_EPOCHS or case.learnable is None or case.has_learnt:
+    if len(curve) < thresholds.FEWEST_EPOCHS or case.learnable is None or case.has_learnt or case.has(*UNSCALED):
         return
     steps, tail = np.diff(curve), max(1, len(curve) // 10)
     uphill = float(curve[-tail:].mean() - curve[0]) / case.learnable
