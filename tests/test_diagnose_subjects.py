@@ -271,7 +271,9 @@ def test_mistakes(plane: Data) -> None:
     with pytest.raises(ValueError, match="targets of loss 'log_loss' are from 0 to 1"):
         diagnose(fresh(output_activation="sigmoid"), X, Y, loss="log_loss")
     with pytest.raises(ValueError, match="there are 2 feature_names, and 3 inputs"):
-        diagnose(net, X, Y, feature_names=["a", "b"])
+        diagnose(net, X + np.nan, Y, feature_names=["a", "b"])
+    with pytest.raises(ValueError, match=r"X must have shape \(n, 3\)"):
+        diagnose(net, pd.DataFrame(X[:, :2]), Y)
     with pytest.raises(TypeError, match="validation_data must be a pair"):
         diagnose(net, X, Y, validation_data=0.2)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="net must be a network"):

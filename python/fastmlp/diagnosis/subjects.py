@@ -42,14 +42,10 @@ def case_of(subject: Any, given: Given) -> Case:
     if given.names is None and hasattr(given.X, "columns"):
         given.names = [str(name) for name in given.X.columns]
     if isinstance(subject, Layers):
-        case = _of_network(subject, given)
-    elif hasattr(subject, "_check_samples"):
-        case = _of_estimator(subject, given)
-    else:
-        raise TypeError(f"net must be a network, a fitted estimator of fastmlp or a pipeline of one, not {subject!r}")
-    if case.names is not None and len(case.names) != case.net.layer_sizes[0]:
-        raise ValueError(f"there are {len(case.names)} feature_names, and {case.net.layer_sizes[0]} inputs")
-    return case
+        return _of_network(subject, given)
+    if hasattr(subject, "_check_samples"):
+        return _of_estimator(subject, given)
+    raise TypeError(f"net must be a network, a fitted estimator of fastmlp or a pipeline of one, not {subject!r}")
 
 
 def _through_steps(pipeline: Any, given: Given) -> Any:
@@ -126,7 +122,9 @@ def _of_estimator(est: Any, given: Given) -> Case:
 
 def _case(net: Any, spec: LossSpec, given: Given, audience: str, X: Any, Y: Array) -> Case:
     """Return a case without its samples."""
-    history = given.history
+    history, n_in = given.history, net.layer_sizes[0]
+    if given.names is not None and len(given.names) != n_in:
+        raise ValueError(f"there are {len(given.names)} feature_names, and {n_in} inputs")
     if history is not None and not isinstance(history, History):
         history = History([float(J) for J in history], stop_reason=ALL_DONE)
     return Case(
