@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 import fastmlp
+from fastmlp.diagnosis.remedies import REMEDIES
 from fastmlp.reference.activations import ACTIVATIONS, LINKS
 from fastmlp.reference.initializers import INITIALIZERS
 from fastmlp.reference.losses import LOSSES
@@ -74,6 +75,11 @@ def test_the_page_on_training_names_everything() -> None:
     classes = [*OPTIMIZERS, *SCHEDULES, fastmlp.LevenbergMarquardt, fastmlp.LBFGS]
     missing = [name for name in (*names, *(c.__name__ for c in classes)) if not re.search(rf"`{name}[`(]", text)]
     assert not missing
+
+
+def test_the_page_on_diagnosis_names_every_finding() -> None:
+    text = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    assert [kind for kind in REMEDIES if f"`{kind}`" not in text] == []
 
 
 def test_the_page_for_those_who_switch_names_every_parameter_of_the_estimators() -> None:
