@@ -43,7 +43,7 @@ def to_c(
     model : Network, MLPClassifier, MLPRegressor, Pipeline, str or path-like
         What to write: a network of the core or of the reference, a fitted estimator, a pipeline of StandardScaler or
         MinMaxScaler and such an estimator, or the file of a model that ``fastmlp train``, :func:`fastmlp.save` or
-        :meth:`Network.save` wrote.
+        :meth:`fastmlp.Network.save` wrote.
     path : str or path-like
         Where. A file that is there is replaced; the new one is complete, or the old one stays.
     name : str, default "model"

@@ -1,0 +1,141 @@
+"""The pages of the API: which names there are is read from the package, and told nowhere else."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import fastmlp
+from fastmlp import plot
+from fastmlp.reference import c_export, metrics, results
+from fastmlp.reference.solvers import Solver
+
+Things = dict[str, Any]
+
+
+@dataclass
+class Group:
+    """A part of the table of contents: what is in it, by the name that users import it by."""
+
+    title: str
+    things: Things
+    module: ModuleType | None = None
+
+
+def groups() -> list[Group]:
+    """Return all that is public, each thing once, in the order of the pages."""
+    package = _public(fastmlp, "fastmlp")
+    modules = {f"fastmlp.{name}": thing for name in fastmlp.__all__ if inspect.ismodule(thing := getattr(fastmlp, name))}
+    modules |= {plot.__name__: plot}
+    take = partial(_take, package)
+    found = [
+        Group("Networks", take(lambda thing: thing is fastmlp.Network)),
+        Group("Estimators", {f"fastmlp.{name}": getattr(fastmlp, name) for name in fastmlp._ESTIMATORS}),
+        Group("Update rules", take(lambda thing: _is_class_of(thing, fastmlp.Optimizer))),
+        Group("Solvers", take(lambda thing: _is_class_of(thing, Solver))),
+        Group("Callbacks", take(lambda thing: any(hasattr(thing, event) for event in EVENTS))),
+        Group("Functions", take(inspect.isfunction)),
+        Group("What they tell", package | _own_classes(results) | _public(c_export, c_export.__name__, inspect.isclass)),
+    ]
+    found += [Group(name, _public(module, name), module) for name, module in modules.items()]
+    named = {f"{metrics.__name__}.{name}": metric for name, metric in metrics.METRICS.items()}
+    return [*found, Group(metrics.__name__, named, metrics)]
+
+
+EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
+
+
+def _public(module: ModuleType, prefix: str, test: Callable[[Any], bool] = callable) -> Things:
+    things = {f"{prefix}.{name}": getattr(module, name) for name in module.__all__}
+    return {name: thing for name, thing in things.items() if test(thing)}
+
+
+def _take(things: Things, test: Callable[[Any], bool]) -> Things:
+    return {name: things.pop(name) for name in list(things) if test(things[name])}
+
+
+def _is_class_of(thing: Any, base: type) -> bool:
+    return inspect.isclass(thing) and issubclass(thing, base)
+
+
+def _own_classes(module: ModuleType) -> Things:
+    classes = dict(inspect.getmembers(module, inspect.isclass))
+    return {f"{module.__name__}.{n}": cls for n, cls in classes.items() if cls.__module__ == module.__name__}
+
+
+def members(cls: type, elsewhere: set[type]) -> list[str]:
+    """Return the methods and properties that a class has from fastmlp and that no page of a base tells of."""
+    return [name for name in dir(cls) if not name.startswith("_") and _is_told(cls, name, elsewhere)]
+
+
+def _is_told(cls: type, name: str, elsewhere: set[type]) -> bool:
+    thing = getattr(cls, name)
+    function = thing.fget if isinstance(thing, property) else thing
+    owner = next(base for base in cls.__mro__ if name in base.__dict__)
+    is_ours = inspect.isroutine(function) and (getattr(function, "__module__", "") or "").startswith("fastmlp")
+    return is_ours and (owner is cls or owner not in elsewhere)
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page, by the name of its file."""
+    found = groups()
+    classes = {thing for group in found for thing in group.things.values() if inspect.isclass(thing)}
+    told = {f"{name}.rst": _page(name, thing, classes) for group in found for name, thing in group.things.items()}
+    return {"index.rst": _index(found), **told}
+
+
+def _page(name: str, thing: Any, classes: set[type]) -> str:
+    title = name.removeprefix("fastmlp.").removeprefix("reference.results.").removeprefix("reference.c_export.")
+    if not inspect.isclass(thing):
+        return f"{_heading(title)}\n.. autofunction:: {name}\n\n.. minigallery:: {name}\n"
+    own = ", ".join(members(thing, classes))
+    option = f"   :members: {own}\n" if own else ""
+    return f"{_heading(title)}\n.. autoclass:: {name}\n{option}\n.. minigallery:: {name}\n"
+
+
+def _index(found: list[Group]) -> str:
+    parts = [_heading("API"), INTRODUCTION]
+    for group in found:
+        parts += [_heading(group.title, "-"), _introduction(group)]
+        parts += [_lines(".. autosummary::", [":nosignatures:", "", *group.things])]
+    everything = [name for group in found for name in group.things]
+    return "\n".join([*parts, _lines(".. toctree::", [":hidden:", "", *everything])])
+
+
+def _introduction(group: Group) -> str:
+    if group.module is None:
+        return ""
+    first = inspect.cleandoc(group.module.__doc__ or "").split("\n\n")[0]
+    return f".. module:: {group.title}\n\n{first}\n\n.. currentmodule:: None\n"
+
+
+INTRODUCTION = """
+Everything that is public, from the docstrings: what a thing takes, gives back and raises, with an example that the
+tests run.
+"""
+
+
+def _lines(directive: str, lines: list[str]) -> str:
+    return "\n".join([directive, *(f"   {line}".rstrip() for line in lines), ""])
+
+
+def _heading(title: str, line: str = "=") -> str:
+    return f"{title}\n{line * len(title)}\n"
+
+
+def write(folder: Path) -> None:
+    """Write the pages; those that are as they were keep their date, so that Sphinx leaves them alone."""
+    folder.mkdir(exist_ok=True)
+    texts = pages()
+    for path in folder.glob("*.rst"):
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")

@@ -1,0 +1,78 @@
+"""How Sphinx makes the guide: see docs/development.md."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import fastmlp
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for the modules beside this file
+
+import api_pages  # noqa: E402
+
+project = "fastmlp"
+author = "the fastmlp developers"
+project_copyright = "2026, the fastmlp developers"
+version = release = fastmlp.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "gallery"]
+
+html_theme = "furo"
+html_title = f"fastmlp {release}"
+html_copy_source = False
+html_show_sourcelink = False
+html_css_files = ["guide.css"]
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0063a1", "color-brand-content": "#0063a1"},
+    "dark_css_variables": {"color-brand-primary": "#66bdf2", "color-brand-content": "#66bdf2"},
+}
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+copybutton_exclude = ".linenos, .gp, .go"  # prompts and outputs of doctests
+
+myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 3
+
+# The one file of MathJax that draws without fonts: formulas need no network.
+mathjax_files = importlib.util.find_spec("sphinx-mathjax-offline")
+assert mathjax_files is not None and mathjax_files.origin is not None
+html_static_path = ["_static", str(Path(mathjax_files.origin).parent / "static/mathjax/tex-svg.js")]
+mathjax_path = "tex-svg.js"
+
+# Docstrings tell types in words; with annotations beside them signatures would not fit a line.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autosummary_generate = False
+numpydoc_show_class_members = False
+add_module_names = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "backreferences_dir": "examples/backreferences",
+    "doc_module": ("fastmlp",),
+    "reference_url": {"fastmlp": None},
+    "image_scrapers": ("gallery_pictures.scrape",),
+    "ignore_repr_types": "matplotlib",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
+}
+
+api_pages.write(HERE / "api")
