@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,50 +82,61 @@ def _is_told(cls: type, name: str, elsewhere: set[type]) -> bool:
 
 
 def pages() -> dict[str, str]:
-    """Return the text of every page, by the name of its file."""
+    """Return the text of every page, by the name of its file: of the API, of its groups, and of each thing."""
     found = groups()
     classes = {thing for group in found for thing in group.things.values() if inspect.isclass(thing)}
-    told = {f"{name}.rst": _page(name, thing, classes) for group in found for name, thing in group.things.items()}
-    return {"index.rst": _index(found), **told}
-
-
-def _page(name: str, thing: Any, classes: set[type]) -> str:
-    title = name.removeprefix("fastmlp.").removeprefix("reference.results.").removeprefix("reference.c_export.")
-    if not inspect.isclass(thing):
-        return f"{_heading(title)}\n.. autofunction:: {name}\n\n.. minigallery:: {name}\n"
-    own = ", ".join(members(thing, classes))
-    option = f"   :members: {own}\n" if own else ""
-    return f"{_heading(title)}\n.. autoclass:: {name}\n{option}\n.. minigallery:: {name}\n"
+    told = {"index": _index(found), **{_file(group): _contents(group) for group in found}}
+    told |= {name: _page(name, thing, classes) for group in found for name, thing in group.things.items()}
+    return {f"{name}.rst": text for name, text in told.items()}
 
 
 def _index(found: list[Group]) -> str:
-    parts = [_heading("API"), INTRODUCTION]
-    for group in found:
-        parts += [_heading(group.title, "-"), _introduction(group)]
-        parts += [_lines(".. autosummary::", [":nosignatures:", "", *group.things])]
-    everything = [name for group in found for name in group.things]
-    return "\n".join([*parts, _lines(".. toctree::", [":hidden:", "", *everything])])
+    tables = [f"{_heading(group.title, '-')}\n{_table(group)}" for group in found]
+    return "\n".join([_heading("API"), INTRODUCTION, *tables, _tree(map(_file, found))])
 
 
-def _introduction(group: Group) -> str:
-    if group.module is None:
-        return ""
-    first = inspect.cleandoc(group.module.__doc__ or "").split("\n\n")[0]
-    return f".. module:: {group.title}\n\n{first}\n\n.. currentmodule:: None\n"
-
-
-INTRODUCTION = """
+INTRODUCTION = """\
 Everything that is public, from the docstrings: what a thing takes, gives back and raises, with an example that the
 tests run.
 """
 
 
-def _lines(directive: str, lines: list[str]) -> str:
-    return "\n".join([directive, *(f"   {line}".rstrip() for line in lines), ""])
+def _contents(group: Group) -> str:
+    introduction = f".. module:: {group.title}\n\n{_first(group.module)}\n\n.. currentmodule:: None\n"
+    return "\n".join([_heading(group.title), introduction if group.module else "", _table(group), _tree(group.things)])
+
+
+def _page(name: str, thing: Any, classes: set[type]) -> str:
+    title = name.removeprefix("fastmlp.").removeprefix("reference.results.").removeprefix("reference.c_export.")
+    directive = f".. autofunction:: {name}\n"
+    if inspect.isclass(thing):
+        own = ", ".join(members(thing, classes))
+        directive = f".. autoclass:: {name}\n{f'   :members: {own}' if own else ''}\n"
+    return f"{_heading(title)}\n{directive}\n.. minigallery:: {name}\n   :add-heading: In the gallery\n"
+
+
+def _table(group: Group) -> str:
+    return _directive(".. autosummary::", ":nosignatures:", "", *group.things)
+
+
+def _tree(names: Iterable[str]) -> str:
+    return _directive(".. toctree::", ":hidden:", "", *names)
+
+
+def _directive(first: str, *lines: str) -> str:
+    return "\n".join([first, *(f"   {line}".rstrip() for line in lines), ""])
 
 
 def _heading(title: str, line: str = "=") -> str:
     return f"{title}\n{line * len(title)}\n"
+
+
+def _file(group: Group) -> str:
+    return group.title.lower().replace(" ", "-")
+
+
+def _first(module: ModuleType | None) -> str:
+    return inspect.cleandoc((module and module.__doc__) or "").split("\n\n")[0]
 
 
 def write(folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import fastmlp
 
@@ -28,6 +30,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
+smartquotes = False  # quotation marks are code, mostly
 exclude_patterns = ["_build", "gallery"]
 
 html_theme = "furo"
@@ -57,7 +60,6 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autosummary_generate = False
 numpydoc_show_class_members = False
-add_module_names = False
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
@@ -76,3 +78,14 @@ sphinx_gallery_conf = {
 }
 
 api_pages.write(HERE / "api")
+
+
+def keep_initials(*event: Any) -> None:
+    """Take a line that begins with the initial of an author for text, and not for a list from A on."""
+    lines = event[-1]
+    lines[:] = [re.sub(r"^(\s*[A-Z])\. ", r"\1\. ", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Connect to Sphinx; numpydoc reads docstrings at the usual priority, 500."""
+    app.connect("autodoc-process-docstring", keep_initials, priority=400)
