@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import fastmlp
-from fastmlp import plot
-from fastmlp.reference import c_export, metrics, results
+import fastmlp.plot
+from fastmlp.reference import metrics, results
+from fastmlp.reference.c_export import report
 from fastmlp.reference.solvers import Solver
 
 Things = dict[str, Any]
@@ -30,8 +31,8 @@ class Group:
 def groups() -> list[Group]:
     """Return all that is public, each thing once, in the order of the pages."""
     package = _public(fastmlp, "fastmlp")
-    modules = {f"fastmlp.{name}": thing for name in fastmlp.__all__ if inspect.ismodule(thing := getattr(fastmlp, name))}
-    modules |= {plot.__name__: plot}
+    modules = {f"fastmlp.{name}": getattr(fastmlp, name) for name in (*fastmlp.__all__, "plot")}
+    modules = {name: module for name, module in modules.items() if inspect.ismodule(module)}
     take = partial(_take, package)
     found = [
         Group("Networks", take(lambda thing: thing is fastmlp.Network)),
@@ -40,7 +41,7 @@ def groups() -> list[Group]:
         Group("Solvers", take(lambda thing: _is_class_of(thing, Solver))),
         Group("Callbacks", take(lambda thing: any(hasattr(thing, event) for event in EVENTS))),
         Group("Functions", take(inspect.isfunction)),
-        Group("What they tell", package | _own_classes(results) | _public(c_export, c_export.__name__, inspect.isclass)),
+        Group("What they tell", package | _own_classes(results) | _own_classes(report)),
     ]
     found += [Group(name, _public(module, name), module) for name, module in modules.items()]
     named = {f"{metrics.__name__}.{name}": metric for name, metric in metrics.METRICS.items()}
@@ -50,9 +51,9 @@ def groups() -> list[Group]:
 EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
 
 
-def _public(module: ModuleType, prefix: str, test: Callable[[Any], bool] = callable) -> Things:
+def _public(module: ModuleType, prefix: str) -> Things:
     things = {f"{prefix}.{name}": getattr(module, name) for name in module.__all__}
-    return {name: thing for name, thing in things.items() if test(thing)}
+    return {name: thing for name, thing in things.items() if callable(thing)}
 
 
 def _take(things: Things, test: Callable[[Any], bool]) -> Things:
@@ -107,7 +108,7 @@ def _contents(group: Group) -> str:
 
 
 def _page(name: str, thing: Any, classes: set[type]) -> str:
-    title = name.removeprefix("fastmlp.").removeprefix("reference.results.").removeprefix("reference.c_export.")
+    title = name.removeprefix("fastmlp.").removeprefix("reference.results.").removeprefix("reference.c_export.report.")
     directive = f".. autofunction:: {name}\n"
     if inspect.isclass(thing):
         own = ", ".join(members(thing, classes))

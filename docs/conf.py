@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,8 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 
 # The one file of MathJax that draws without fonts: formulas need no network.
-mathjax_files = importlib.util.find_spec("sphinx-mathjax-offline")
-assert mathjax_files is not None and mathjax_files.origin is not None
-html_static_path = ["_static", str(Path(mathjax_files.origin).parent / "static/mathjax/tex-svg.js")]
+mathjax_folder = Path(import_module("sphinx-mathjax-offline").__file__ or "").parent
+html_static_path = ["_static", str(mathjax_folder / "static/mathjax/tex-svg.js")]
 mathjax_path = "tex-svg.js"
 
 # Docstrings tell types in words; with annotations beside them signatures would not fit a line.

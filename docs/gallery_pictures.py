@@ -18,15 +18,15 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any])
     What ``fastmlp.plot`` draws without an ``ax`` or a ``figure`` is not among pyplot's.
     """
     value = block_vars["example_globals"].get("___")
-    figure = value.figure if isinstance(value, Axes) else value
-    own = isinstance(figure, Figure) and getattr(figure, "number", None) not in plt.get_fignums()
-    rst = str(matplotlib_scraper(block, block_vars, gallery_conf))
-    if not own and not isinstance(value, Animation):
+    figure = value.figure.figure if isinstance(value, Axes) else value
+    is_shown = getattr(figure, "number", None) in plt.get_fignums()
+    rst = matplotlib_scraper(block, block_vars, gallery_conf)
+    if is_shown or not isinstance(figure, (Figure, Animation)):
         return rst
     path = Path(next(block_vars["image_path_iterator"]))
-    if isinstance(value, Animation):
+    if isinstance(figure, Animation):
         path = path.with_suffix(".gif")
-        value.save(path)
+        figure.save(path)
     else:
         figure.savefig(path)
     return rst + figure_rst([str(path)], gallery_conf["src_dir"])
