@@ -12,7 +12,7 @@ from typing import Any
 
 import fastmlp
 import fastmlp.plot
-from fastmlp.reference import metrics, results
+from fastmlp.reference import activations, losses, metrics, results
 from fastmlp.reference.c_export import report
 from fastmlp.reference.solvers import Solver
 
@@ -44,9 +44,15 @@ def groups() -> list[Group]:
         Group("What they tell", package | _own_classes(results) | _own_classes(report)),
     ]
     found += [Group(name, _public(module, name), module) for name, module in modules.items()]
-    named = {f"{metrics.__name__}.{name}": metric for name, metric in metrics.METRICS.items()}
-    return [*found, Group(metrics.__name__, named, metrics)]
+    return found + [Group(module.__name__, _by_name(listed), module) for module, listed in LISTS]
 
+
+# What has a name in training; the tables of the guide tell the names, and these pages the formulas.
+LISTS: list[tuple[ModuleType, Things]] = [
+    (activations, {**activations.ACTIVATIONS, **activations.LINKS}),
+    (losses, losses.LOSSES),
+    (metrics, metrics.METRICS),
+]
 
 EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
 
@@ -54,6 +60,10 @@ EVENTS = ("on_train_begin", "on_epoch_end", "on_train_end")
 def _public(module: ModuleType, prefix: str) -> Things:
     things = {f"{prefix}.{name}": getattr(module, name) for name in module.__all__}
     return {name: thing for name, thing in things.items() if callable(thing)}
+
+
+def _by_name(listed: Things) -> Things:
+    return {f"{thing.__module__}.{thing.__name__}": thing for thing in listed.values()}
 
 
 def _take(things: Things, test: Callable[[Any], bool]) -> Things:

@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -81,12 +82,17 @@ sphinx_gallery_conf = {
 api_pages.write(HERE / "api")
 
 
-def keep_initials(*event: Any) -> None:
-    """Take a line that begins with the initial of an author for text, and not for a list from A on."""
-    lines = event[-1]
-    lines[:] = [re.sub(r"^(\s*[A-Z])\. ", r"\1\. ", line) for line in lines]
+def keep_text(*event: Any) -> None:
+    """Keep docstrings from saying what they do not mean in reST: initials are no lists, nor is |z| a name."""
+    lines, is_example = event[-1], False
+    for i, line in enumerate(lines):
+        is_example = bool(line.strip()) and (is_example or line.lstrip().startswith(">>>"))
+        if not is_example:
+            parts = re.sub(r"^(\s*[A-Z])\. ", r"\1\. ", line).split("``")
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]  # the others are literal
+            lines[i] = "``".join(parts)
 
 
 def setup(app: Any) -> None:
     """Connect to Sphinx; numpydoc reads docstrings at the usual priority, 500."""
-    app.connect("autodoc-process-docstring", keep_initials, priority=400)
+    app.connect("autodoc-process-docstring", keep_text, priority=400)
