@@ -12,6 +12,7 @@ from typing import Any
 
 import fastmlp
 import fastmlp.plot
+from fastmlp import estimators
 from fastmlp.reference import activations, losses, metrics, results
 from fastmlp.reference.c_export import report
 from fastmlp.reference.solvers import Solver
@@ -36,7 +37,7 @@ def groups() -> list[Group]:
     take = partial(_take, package)
     found = [
         Group("Networks", take(lambda thing: thing is fastmlp.Network)),
-        Group("Estimators", {f"fastmlp.{name}": getattr(fastmlp, name) for name in fastmlp._ESTIMATORS}),
+        Group("Estimators", _public(estimators, "fastmlp")),
         Group("Update rules", take(lambda thing: _is_class_of(thing, fastmlp.Optimizer))),
         Group("Solvers", take(lambda thing: _is_class_of(thing, Solver))),
         Group("Callbacks", take(lambda thing: any(hasattr(thing, event) for event in EVENTS))),
