@@ -1,4 +1,4 @@
-"""How an output, its error and a fit come along during a training."""
+"""How an output and a fit come along during a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .style import BLUE, PREDICTION, TARGET, VERMILION, line, new_panels
+from .style import BLUE, PREDICTION, TARGET, VERMILION, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,28 +42,6 @@ def convergence(outputs: npt.ArrayLike, target: float, losses: npt.ArrayLike, xl
     right.set(title="error", xlabel=xlabel, ylabel="J")
     for axes in (left, right):
         axes.locator_params(axis="x", integer=True)
-    return figure
-
-
-def losses(curves: Mapping[str, npt.ArrayLike], xlabel: str = "epoch") -> Figure:
-    """Draw the error over time on a logarithmic axis, one line per run.
-
-    Parameters
-    ----------
-    curves : mapping of str to array_like
-        J after 0, 1, 2 ... updates, by the run's name.
-    xlabel : str, default "epoch"
-        Label of the horizontal axis.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure, (axes,) = new_panels(1, 1, (6.4, 4))
-    for i, (name, J) in enumerate(curves.items()):
-        axes.plot(np.ravel(J), label=name, **line(i, len(curves)))
-    axes.set(title="error", xlabel=xlabel, ylabel="J", yscale="log")
-    axes.legend()
     return figure
 
 
