@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,7 +117,7 @@ def test_more_runs_than_the_palette_has_colours_differ_all_the_same(run):
 def test_estimators_and_logs_have_a_history_too(tmp_path):
     X, y = np.linspace(0, 1, 40).reshape(-1, 1), np.linspace(0, 2, 40)
     log = fastmlp.CSVLog(tmp_path / "log.csv")
-    model = fastmlp.MLPRegressor(hidden_layer_sizes=(3,), early_stopping=True, callbacks=[log], tol=0.1)
+    model = fastmlp.MLPRegressor(hidden_layer_sizes=(3,), early_stopping=True, callbacks=[log], tol=0.1, random_state=0)
     model.fit(X, y)
     assert titles(plot.history(model))[:2] == ["loss", "validation score"]
     of_model, of_log = plot.losses(model), plot.losses(tmp_path / "log.csv")
@@ -128,6 +130,11 @@ def test_the_curve_of_an_estimator_of_scikit_learn_is_drawn():
 
     theirs = MLPClassifier((2,), solver="sgd", tol=0.1, random_state=0).fit([[0.0], [1.0]] * 5, [0, 1] * 5)
     assert list(plot.losses(theirs).lines[0].get_ydata()) == theirs.loss_curve_
+
+
+def test_losses_that_end_in_no_number_are_drawn_up_to_there():
+    run = reference.results.History([4.0, 1.0, np.inf], [4.0, 2.0, np.nan])
+    assert legend(plot.losses(run)) == ["training", "validation, best at 2"]
 
 
 @pytest.mark.parametrize(
@@ -255,6 +262,13 @@ def test_the_steps_of_a_pipeline_come_before_its_network(classifier):
     assert texts(plot.neurons(model, X[:1]))[0] == f"{scaled[0]:.2f}"
 
 
+def test_activations_that_overflow_are_drawn_by_their_names():
+    net = fastmlp.Network.from_parameters([[[1e38]], [[1e38]]], activation="relu", dtype="float32")
+    ax = plot.neurons(net, [1.0])
+    assert texts(ax)[:3] == ["1.00", "1e38", "inf"]
+    draw(ax)
+
+
 @pytest.mark.parametrize("x", [[[1.0, 2.0], [3.0, 4.0]], 3.0])
 def test_x_of_neurons_is_one_input(x):
     with pytest.raises(ValueError, match=r"x must be one input, of shape \(n_in,\) or \(1, n_in\); got shape"):
@@ -314,6 +328,14 @@ def test_gradients_need_both_x_and_y():
         plot.histograms(fastmlp.Network([2, 1]), [[1.0, 2.0]])
     with pytest.raises(ValueError, match="gradients need both X and Y"):
         plot.histograms(fastmlp.Network([2, 1]), loss="huber")
+
+
+def test_of_a_deep_network_some_layers_are_drawn_the_first_and_last_among_them():
+    figure = plot.histograms(fastmlp.Network([2] * 101))
+    labels = [ax.get_ylabel() for ax in figure.axes[::2]]
+    assert len(labels) == 12
+    assert labels[0] == "hidden 1\ntanh"
+    assert labels[-1] == "output\nlinear"
 
 
 # Predictions.
@@ -404,7 +426,7 @@ def test_models_and_classes_that_do_not_fit_are_named(classifier):
         fitted = fastmlp.MLPRegressor(solver="lm", hidden_layer_sizes=()).fit([[0.0], [1.0]], [0.0, 1.0])
         with pytest.raises(TypeError, match="model must tell classes apart, and MLPRegressor does not"):
             draw_it(fitted, [[1.0, 2.0]], [0])
-    with pytest.raises(ValueError, match=r"X must have shape \(n, 2\), .*; got \(150, 4\)"):
+    with pytest.raises(ValueError, match=r"X must have shape \(n, 2\) for a picture over two inputs; got \(150, 4\)"):
         plot.decision_boundary(model, X, y)
     several = fastmlp.Network([2, 3], output_activation="sigmoid")
     with pytest.raises(ValueError, match="y has one column per class, and not a single 1 in every row"):
@@ -433,6 +455,20 @@ def test_activations_without_a_curve_or_a_name_are_told():
 
 
 # What every picture keeps to.
+
+FUNCTIONS = (
+    *(plot.activations, plot.confusion_matrix, plot.convergence, plot.decision_boundary, plot.fits, plot.histograms),
+    *(plot.history, plot.losses, plot.network, plot.neurons, plot.predictions, plot.save),
+)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_every_function_is_documented_with_its_parameters_and_an_example(function):
+    text = inspect.getdoc(function) or ""
+    parameters = text.partition("Parameters\n")[2].partition("Returns\n")[0]
+    missing = [name for name in inspect.signature(function).parameters if not re.search(rf"\b{name}\b", parameters)]
+    assert not missing
+    assert ">>>" in text
 
 
 def draw(drawn: Any) -> bytes:

@@ -14,12 +14,12 @@ from sklearn.preprocessing import StandardScaler
 import fastmlp
 from fastmlp import plot
 
-X, y = load_wine(return_X_y=True, as_frame=True)
+wine = load_wine()
 model = make_pipeline(StandardScaler(), fastmlp.MLPClassifier((5,), "tanh", alpha=0.1, max_iter=2000, random_state=0))
-model.fit(X, load_wine().target_names[y])
+model.fit(wine.data, wine.target)
 
 figure, ax = plt.subplots(figsize=(8, 6), layout="constrained")
-plot.network(model, ax=ax)
+plot.network(model, input_names=wine.feature_names, output_names=wine.target_names, ax=ax)
 plt.show()
 
 # %%
@@ -33,5 +33,5 @@ plt.show()
 # What the neurons do for one wine: :func:`fastmlp.plot.neurons`.
 
 figure, ax = plt.subplots(figsize=(8, 6), layout="constrained")
-plot.neurons(model, X.iloc[60], ax=ax)
+plot.neurons(model, wine.data[60], input_names=wine.feature_names, output_names=wine.target_names, ax=ax)
 plt.show()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import missing_extra
+from ..reference import checks
 from ..reference.arrays import Array
 from ..reference.layers import Layers
 from .models import check_names, network_of
@@ -138,19 +139,14 @@ def decision_boundary(
     """
     classifier = _classifier(model)
     display = _displays()[1]
-    if np.ndim(X) != 2 or np.shape(X)[1] != 2:
-        raise ValueError(
-            f"X must have shape (n, 2), since a decision boundary is drawn over two inputs; got {np.shape(X)}: fit a "
-            "model to two of the columns"
-        )
+    points = checks.matrix(np.asarray(X), "X", np.dtype(np.float64), 2, "a picture over two inputs")
     true = _labels(classifier, y)
-    if len(true) != np.shape(X)[0]:
-        raise ValueError(f"y has {len(true)} rows, and X has {np.shape(X)[0]}")
+    if len(true) != len(points) or not len(true):
+        raise ValueError(f"y has {len(true)} rows, and X has {len(points)}: as many are needed, and one at least")
     labels = _names(classifier, names)
     axes = panel(ax, (6.4, 4.8))
     axes.grid(visible=False)
     colors = _draw_regions(display, classifier, X, axes)
-    points = np.asarray(X)
     size = float(np.clip(6000 / len(points), 6, 30))
     for k, (name, color) in enumerate(zip(labels, colors, strict=True)):
         of_class = points[true == classifier.classes_[k]]

@@ -53,7 +53,8 @@ def network(
         Names of inputs and outputs. By default those that an estimator has seen, its features and classes, or x1, x2
         ... and y1, y2 ...
     ax : matplotlib.axes.Axes, optional
-        What to draw in; by default the panel of a new figure.
+        What to draw in; by default the panel of a new figure. Names stand beside it: a figure with
+        ``layout="constrained"`` leaves room for them.
 
     Returns
     -------

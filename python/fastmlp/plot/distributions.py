@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_BINS = 40
 
+# Of deeper networks, layers from the first to the last are drawn.
+MOST_LAYERS = 12
+
 
 def histograms(
     net: Any,
@@ -29,6 +32,8 @@ def histograms(
     figure: FigureBase | None = None,
 ) -> Figure:
     """Draw histograms of the weights and biases of each layer and, with samples, of their gradients.
+
+    Of more than 12 layers, 12 are drawn that are spread evenly from the first to the last.
 
     Parameters
     ----------
@@ -74,11 +79,13 @@ def histograms(
         raise ValueError("gradients need both X and Y: pass them together, or neither of them nor a loss")
     quantities = {letter: arrays for letter, arrays in quantities.items() if arrays}
 
-    rows, columns = len(network.weights), len(quantities)
+    depth = len(network.weights)
+    layers = np.linspace(0, depth - 1, min(depth, MOST_LAYERS)).round().astype(int)
+    rows, columns = len(layers), len(quantities)
     height = max(1.5 * rows + 0.4, 3)
     drawn, panels = new_panels(rows, columns, (max(2.4 * columns, 5), height), figure=figure)
     for i, axes in enumerate(panels):
-        l, (letter, arrays) = i // columns, list(quantities.items())[i % columns]
+        l, (letter, arrays) = int(layers[i // columns]), list(quantities.items())[i % columns]
         _draw(axes, arrays[l], VERMILION if letter.startswith("d") else BLUE)
         if l == 0:
             axes.set_title(letter)

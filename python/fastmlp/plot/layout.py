@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +83,15 @@ def label_layers(axes: Axes, net: Layers, xy: Sequence[Array]) -> None:
 def scale_of(axes: Axes, arrays: Sequence[Array]) -> Any:
     """Return what turns numbers into colours: negative and positive ones up to the largest there is."""
     plt = matplotlib()
-    largest = max((float(np.abs(a).max()) for a in arrays), default=0) or 1.0
+    sizes = np.concatenate([np.abs(a, dtype=np.float64).ravel() for a in arrays])
+    largest = min(float(sizes[np.isfinite(sizes)].max(initial=0)), 1e307) or 1.0  # twice that must be finite
     return plt.cm.ScalarMappable(plt.colors.Normalize(-largest, largest), diverging(axes))
 
 
 def short(value: float) -> str:
     """Return a number in few characters."""
+    if not math.isfinite(value):
+        return str(value)
     if value == 0 or 0.005 <= abs(value) < 1000:
         digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
         return f"{value:.{digits}f}"

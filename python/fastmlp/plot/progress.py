@@ -31,6 +31,12 @@ def convergence(outputs: npt.ArrayLike, target: float, losses: npt.ArrayLike, xl
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from fastmlp import plot
+    >>> [ax.get_title() for ax in plot.convergence([0.1, 0.6, 0.9], 1.0, [0.4, 0.1, 0.0]).axes]
+    ['output', 'error']
     """
     figure, (left, right) = new_panels(1, 2, (9, 3.8))
     y = np.ravel(outputs)
@@ -62,6 +68,13 @@ def fits(x: npt.ArrayLike, targets: npt.ArrayLike, predictions: Mapping[str, npt
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from fastmlp import plot
+    >>> figure = plot.fits([0.0, 1.0], [0.5, 1.5], {"after 5 epochs": [0.2, 0.9], "after 50 epochs": [0.5, 1.4]}, "x")
+    >>> [ax.get_title() for ax in figure.axes]
+    ['after 5 epochs', 'after 50 epochs']
     """
     columns = 2 if len(predictions) > 1 else 1
     rows = -(-len(predictions) // columns)

@@ -31,7 +31,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         outputs = self.net.predict(X)
         if outputs.shape[1] == 1:
             return np.hstack([1 - outputs, outputs])
-        shares: Array = outputs / outputs.sum(axis=1, keepdims=True)
+        total = outputs.sum(axis=1, keepdims=True)
+        shares: Array = outputs / np.where(total > 0, total, 1)  # sigmoids may all round to 0
         return shares
 
     def predict(self, X: Any) -> Array:
