@@ -117,7 +117,7 @@ def test_more_runs_than_the_palette_has_colours_differ_all_the_same(run):
 def test_estimators_and_logs_have_a_history_too(tmp_path):
     X, y = np.linspace(0, 1, 40).reshape(-1, 1), np.linspace(0, 2, 40)
     log = fastmlp.CSVLog(tmp_path / "log.csv")
-    model = fastmlp.MLPRegressor(hidden_layer_sizes=(3,), early_stopping=True, callbacks=[log], tol=0.1, random_state=0)
+    model = fastmlp.MLPRegressor(hidden_layer_sizes=(3,), early_stopping=True, callbacks=[log], tol=9, random_state=0)
     model.fit(X, y)
     assert titles(plot.history(model))[:2] == ["loss", "validation score"]
     of_model, of_log = plot.losses(model), plot.losses(tmp_path / "log.csv")
@@ -526,7 +526,11 @@ def test_text_is_readable_on_light_and_dark_grounds(name, ground):
             assert contrast(text.get_color(), ground) > 4.5, text
         for line in ax.lines:
             assert contrast(line.get_color(), ground) > 2, line
-    draw(drawn)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_notebooks_show_what_is_returned(name):
+    assert draw(ALL[name]())
 
 
 def test_numbers_on_neurons_are_readable_on_their_colours(ground):

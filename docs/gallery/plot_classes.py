@@ -22,7 +22,7 @@ net = fastmlp.Network([64, 32, 10], "relu", "softmax", random_state=0)
 net.train(
     X[~test],
     np.eye(10)[labels[~test]],
-    epochs=20,
+    epochs=15,
     batch_size=32,
     optimizer=fastmlp.Adam(0.003),
     loss="log_loss",
@@ -38,7 +38,7 @@ plt.show()
 
 iris = load_iris()
 petals, species = iris.data[:, 2:], iris.target_names[iris.target]
-model = make_pipeline(StandardScaler(), fastmlp.MLPClassifier((12,), "tanh", max_iter=1000, random_state=0))
+model = make_pipeline(StandardScaler(), fastmlp.MLPClassifier((12,), "tanh", solver="lbfgs", alpha=0.1, random_state=0))
 model.fit(petals, species)
 
 figure, ax = plt.subplots(layout="constrained")

@@ -87,6 +87,7 @@ def _draw_diagram(net: models.AnyNetwork, A: list[Array], names: tuple[list[str]
 
 def _draw_strips(net: models.AnyNetwork, A: list[Array], outputs: list[str], ax: Axes | None) -> Axes:
     axes = panel(ax, (7.2, min(0.9 + 0.6 * len(A), 24)))
+    axes.patch.set_visible(False)
     for l, a in enumerate(A):
         scale = layout.scale_of(axes, [a])
         edges = np.linspace(0, 1, len(a) + 1)

@@ -11,9 +11,8 @@ import numpy as np
 
 from ..reference import checks
 from ..reference.arrays import Array
-from ..reference.layers import Layers
 from . import layout, models
-from .style import BLUE, SKY, ground, ink, is_dark, matplotlib, panel
+from .style import BLUE, SKY, ground, ink, is_dark, matplotlib, panel, root_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,11 +43,12 @@ def network(
     net : Network or estimator
         A network, a fitted estimator, or a pipeline that ends in one.
     detail : {"auto", "neurons", "layers"}, default "auto"
-        Whether to draw every neuron, or a bar per layer with its width, activation and number of parameters, where
-        neighbours that are alike share one. "auto" draws neurons if there are up to 20 in each of up to 10 layers,
+        Whether to draw every neuron, or a bar per layer with its neurons, activation and number of parameters, where
+        neighbours that are alike share one; bars grow with the logarithm of the neurons. "auto" draws neurons if there are up to 20 in each of up to 10 layers,
         inputs among them.
     numbers : bool, optional
-        Whether weights and biases are written as numbers; by default if no layer has more than 4 neurons.
+        Whether weights and biases are written as numbers; by default if no layer has more than 4 neurons, and the panel
+        is an inch wide for each.
     input_names, output_names : sequence of str, optional
         Names of inputs and outputs. By default those that an estimator has seen, its features and classes, or x1, x2
         ... and y1, y2 ...
@@ -83,8 +83,8 @@ def network(
     if not layout.by_neurons(layers, detail):
         return _draw_layers(layers, ax)
     models.check_finite(layers)
-    written = max(layers.layer_sizes) <= MOST_WITH_NUMBERS if numbers is None else numbers
     axes = layout.diagram_panel(layers, ax)
+    written = _has_room_for_numbers(layers, axes) if numbers is None else numbers
     xy, scale = layout.places(layers), layout.scale_of(axes, [*layers.weights, *layers.biases])
     for start, end, W in zip(xy, xy[1:], layers.weights, strict=False):
         _draw_weights(axes, start, end, W, scale, written)
@@ -96,6 +96,11 @@ def network(
         axes.figure.colorbar(scale, ax=axes, label=label, shrink=0.7, aspect=30)
     axes.set_title(layout.title_of(layers))
     return axes
+
+
+def _has_room_for_numbers(net: models.AnyNetwork, axes: Axes) -> bool:
+    inches = axes.bbox.width / root_of(axes).dpi
+    return max(net.layer_sizes) <= MOST_WITH_NUMBERS and inches > len(net.layer_sizes)
 
 
 def _draw_weights(axes: Axes, start: Array, end: Array, W: Array, scale: Any, written: bool) -> None:
@@ -117,7 +122,7 @@ def _draw_weights(axes: Axes, start: Array, end: Array, W: Array, scale: Any, wr
         axes.text(x, y, layout.short(value), ha="center", va="center", fontsize=8, bbox=box, zorder=2)
 
 
-def _draw_layers(net: Layers, ax: Axes | None) -> Axes:
+def _draw_layers(net: models.AnyNetwork, ax: Axes | None) -> Axes:
     """Draw a bar for each layer, from the inputs down to the outputs."""
     rows = _rows(net)
     axes = panel(ax, (6.4, min(1 + 0.62 * len(rows), 24)))
@@ -135,11 +140,11 @@ def _draw_layers(net: Layers, ax: Axes | None) -> Axes:
             axes.text(0.55, i, f"{count:,} parameters", ha="left", va="center", fontsize="small")
         if i:
             axes.annotate("", (0, i - 0.31), (0, i - 0.69), arrowprops={"arrowstyle": "-|>", "color": ink()})
-    axes.set(xlim=(-0.55, 0.55), ylim=(len(rows) - 0.6, -0.4), title=layout.title_of(net))
+    axes.set(xlim=(-1, 1.1), ylim=(len(rows) - 0.6, -0.4), title=layout.title_of(net))
     return axes
 
 
-def _rows(net: Layers) -> list[tuple[str, int, str, int]]:
+def _rows(net: models.AnyNetwork) -> list[tuple[str, int, str, int]]:
     """Return name, neurons, activation and number of parameters of each layer; hidden neighbours alike are one."""
     counts = [(n_in + net.bias) * n_out for n_in, n_out in itertools.pairwise(net.layer_sizes)]
     layers = list(zip(net.layer_sizes[1:-1], net.activations, counts, strict=False))

@@ -10,8 +10,7 @@ import numpy as np
 
 from ..reference import checks
 from ..reference.arrays import Array
-from ..reference.layers import Layers
-from .models import layer_names
+from .models import AnyNetwork, layer_names
 from .style import diverging, ground, ink, is_dark, matplotlib, panel, root_of
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ MOST_NEURONS, MOST_LAYERS = 20, 10
 RADIUS, ROOM = 0.34, 4
 
 
-def by_neurons(net: Layers, detail: str) -> bool:
+def by_neurons(net: AnyNetwork, detail: str) -> bool:
     """Return whether to draw every neuron, as asked for or as fits a picture."""
     fits = max(net.layer_sizes) <= MOST_NEURONS and len(net.layer_sizes) <= MOST_LAYERS
     return checks.find(detail, {"auto": fits, "neurons": True, "layers": False}, "detail")
 
 
-def diagram_panel(net: Layers, ax: Axes | None) -> Axes:
+def diagram_panel(net: AnyNetwork, ax: Axes | None) -> Axes:
     """Return a panel without axes for a diagram of all neurons."""
     n, layers = max(*net.layer_sizes, ROOM if ax else 1), len(net.layer_sizes)
     unit = 0.75 if n <= 6 else 0.42  # inches from neuron to neuron
@@ -40,40 +39,45 @@ def diagram_panel(net: Layers, ax: Axes | None) -> Axes:
     return axes
 
 
-def places(net: Layers) -> list[Array]:
+def places(net: AnyNetwork) -> list[Array]:
     """Return x and y of each layer's neurons, shapes (n_l, 2), the first neuron on top."""
     return [np.column_stack([np.full(n, l), (n - 1) / 2 - np.arange(n)]) for l, n in enumerate(net.layer_sizes)]
 
 
 def draw_neurons(axes: Axes, xy: Sequence[Array], values: Sequence[Array | None], scale: Any, written: bool) -> None:
     """Draw the neurons of each layer, coloured by their values if they have some, which may be written on them."""
+    font = max(4, min(8, 0.62 * radius_of(axes)))
     for where, layer in zip(xy, values, strict=True):
         colors = [ground(axes)] * len(where) if layer is None else scale.to_rgba(layer)
         size = np.full(len(where), 2 * RADIUS)
         circles = matplotlib().collections.EllipseCollection(
             size, size, np.zeros(len(where)), units="y", offsets=where, offset_transform=axes.transData
         )
-        circles.set(facecolors=colors, edgecolors=ink(), linewidths=1, zorder=3)
+        circles.set(facecolors=colors, edgecolors=ink(), linewidths=1, zorder=3, clip_on=False)
         axes.add_collection(circles)
         if layer is None or not written:
             continue
         for (x, y), value, color in zip(where, layer, colors, strict=True):
             on = "white" if is_dark(color) else "black"
-            axes.text(x, y, short(value), ha="center", va="center", fontsize=8, color=on, zorder=4)
+            axes.text(x, y, short(value), ha="center", va="center", fontsize=font, color=on, zorder=4)
 
 
 def label_ends(axes: Axes, xy: Sequence[Array], inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Write the names beside the first and last layer."""
-    low, high = axes.get_ylim()
-    # In points; a layout may yet give the panel a quarter more.
-    radius = 1.25 * RADIUS * axes.bbox.height / (high - low) * 72 / root_of(axes).dpi
+    radius = 1.25 * radius_of(axes)  # a layout may yet give the panel so much more
     for names, where, side, align in ((inputs, xy[0], -1, "right"), (outputs, xy[-1], 1, "left")):
         away = (side * (radius + 5), 0)
         for name, place in zip(names, where, strict=True):
             axes.annotate(name, place, away, textcoords="offset points", ha=align, va="center")
 
 
-def label_layers(axes: Axes, net: Layers, xy: Sequence[Array]) -> None:
+def radius_of(axes: Axes) -> float:
+    """Return the radius of a neuron in points, as the panel is now."""
+    low, high = axes.get_ylim()
+    return float(RADIUS * axes.bbox.height / (high - low) * 72 / root_of(axes).dpi)
+
+
+def label_layers(axes: Axes, net: AnyNetwork, xy: Sequence[Array]) -> None:
     """Write below each layer what it is."""
     below = -max(net.layer_sizes) / 2
     for name, where, activation in zip(layer_names(net), xy, ("", *net.activations), strict=True):
@@ -99,7 +103,7 @@ def short(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def title_of(net: Layers) -> str:
+def title_of(net: AnyNetwork) -> str:
     """Return the layers and the number of parameters in a few words."""
     sizes = "-".join(map(str, net.layer_sizes)) if len(net.layer_sizes) <= MOST_LAYERS else f"{len(net.weights)} layers"
     return f"{sizes}: {net.parameters.size:,} parameter{'s' * (net.parameters.size != 1)}"

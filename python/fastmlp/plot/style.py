@@ -128,7 +128,7 @@ def ground(ax: Axes) -> str:
     colors, part = matplotlib().colors, ax.figure
     color: Any = "white"
     for patch in (root_of(ax).patch, part.patch, *([ax.patch] if ax.axison else [])):
-        if colors.to_rgba(patch.get_facecolor())[3] > 0.5:
+        if patch.get_visible() and colors.to_rgba(patch.get_facecolor())[3] > 0.5:
             color = patch.get_facecolor()
     return str(colors.to_hex(color))
 
