@@ -379,8 +379,7 @@ def test_wrong_predictions_are_named(Y, Y_hat, message):
 # Classes.
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("one_hot", [True, False])
+@pytest.mark.parametrize(("kind", "one_hot"), zip(NETWORKS, [True, False], strict=True))
 def test_a_confusion_matrix_of_a_network_takes_labels_and_columns(kind, one_hot, digits):
     X, Y = digits
     net = kind([64, 10], "tanh", "softmax", random_state=0)

@@ -44,8 +44,8 @@ def network(
         A network, a fitted estimator, or a pipeline that ends in one.
     detail : {"auto", "neurons", "layers"}, default "auto"
         Whether to draw every neuron, or a bar per layer with its neurons, activation and number of parameters, where
-        neighbours that are alike share one; bars grow with the logarithm of the neurons. "auto" draws neurons if there are up to 20 in each of up to 10 layers,
-        inputs among them.
+        neighbours that are alike share one; bars grow with the logarithm of the neurons. "auto" draws neurons if
+        there are up to 20 in each of up to 10 layers, inputs among them.
     numbers : bool, optional
         Whether weights and biases are written as numbers; by default if no layer has more than 4 neurons, and the panel
         is an inch wide for each.
