@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..reference import checks
 from ..reference.arrays import Array
-from ..reference.metrics import LARGER_IS_BETTER
+from ..reference.metrics import LARGER_IS_BETTER, METRICS
 from .runs import Curves, runs_of
 from .style import VERMILION, colors_of, ink, line, new_panels, panel
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
 
 LOSSES = ("loss", "validation_loss")
+
+# Where a curve is best, if that is known.
+BEST: dict[str, Any] = {
+    **{name: np.nanargmax if name in LARGER_IS_BETTER else np.nanargmin for name in METRICS},
+    "validation_score": np.nanargmax,
+}
 
 # A loss whose largest value is more than so many times its smallest is drawn on a logarithmic axis.
 SPAN = 10
@@ -126,7 +133,7 @@ def history(
             _draw_losses(axes, runs, 1, log)
         else:
             _draw_curve(axes, name, {run: curves[name] for run, curves in runs.items() if name in curves}, list(runs))
-        axes.set(title=name.replace("_", " ") if name not in LARGER_IS_BETTER else name, xlabel="epoch")
+        axes.set(title=name.replace("_", " "), xlabel="epoch")
     for axes in panels[len(names) :]:
         axes.remove()
     return drawn
@@ -165,7 +172,7 @@ def _draw_losses(axes: Axes, runs: dict[str, Curves], first: int, log: bool | No
             label = "validation" if single else f"{name}, validation"
             _draw_with_best(axes, curves["validation_loss"], label, first, np.nanargmin, color=color, linestyle=dash)
     everything = np.concatenate([curves[key] for curves in runs.values() for key in LOSSES if key in curves])
-    if log if log is not None else _spans(everything):
+    if _spans(everything) if log is None else checks.flag(log, "log"):
         axes.set_yscale("log")
     axes.set(title="loss", ylabel="J")
     axes.locator_params(axis="x", integer=True)
@@ -177,9 +184,8 @@ def _draw_curve(axes: Axes, name: str, curves: dict[str, Array], runs: list[str]
     """Draw one curve of each run that has it, in that run's colour."""
     for run, curve in curves.items():
         color = colors_of(len(runs))[runs.index(run)]
-        best = np.nanargmax if name in {*LARGER_IS_BETTER, "validation_score"} else None
-        if best:
-            _draw_with_best(axes, curve, run, 1, best, color=color)
+        if name in BEST:
+            _draw_with_best(axes, curve, run, 1, BEST[name], color=color)
         else:
             axes.plot(_epochs(curve, 1), curve, label=run or None, color=color, linewidth=2)
     if name in ("learning_rate", "gradient_norm") and _spans(np.concatenate(list(curves.values()))):

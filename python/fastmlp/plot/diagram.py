@@ -47,8 +47,8 @@ def network(
         neighbours that are alike share one; bars grow with the logarithm of the neurons. "auto" draws neurons if
         there are up to 20 in each of up to 10 layers, inputs among them.
     numbers : bool, optional
-        Whether weights and biases are written as numbers; by default if no layer has more than 4 neurons, and the panel
-        is an inch wide for each.
+        Whether weights and biases are written as numbers; by default if no layer has more than 4 neurons, and each
+        an inch of the panel's width.
     input_names, output_names : sequence of str, optional
         Names of inputs and outputs. By default those that an estimator has seen, its features and classes, or x1, x2
         ... and y1, y2 ...
