@@ -16,6 +16,7 @@ import fastmlp
 from fastmlp import plot, reference
 
 matplotlib = pytest.importorskip("matplotlib")
+import matplotlib.style  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402

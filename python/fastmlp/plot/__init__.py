@@ -11,7 +11,7 @@ Colours and lines suit light and dark grounds, such as after ``plt.style.use("da
 from .activity import neurons
 from .animation import animate_fit
 from .classes import confusion_matrix, decision_boundary
-from .curves import history, losses
+from .course import history, losses
 from .diagram import network
 from .distributions import histograms
 from .functions import activations
