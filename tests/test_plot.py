@@ -16,7 +16,7 @@ import fastmlp
 from fastmlp import plot, reference
 
 matplotlib = pytest.importorskip("matplotlib")
-import matplotlib.style  # noqa: E402
+style = pytest.importorskip("matplotlib.style")
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -27,7 +27,7 @@ NETWORKS = [fastmlp.Network, reference.Network]
 @pytest.fixture(params=["default", "dark_background"], ids=["light", "dark"])
 def ground(request: pytest.FixtureRequest) -> Any:
     """Draw on a light and on a dark ground; give its colour."""
-    with matplotlib.style.context(request.param):
+    with style.context(request.param):
         yield to_rgb(matplotlib.rcParams["figure.facecolor"])
 
 
