@@ -114,6 +114,24 @@ def test_what_counts_a_fit(cls: type, iris: Data) -> None:
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_initial_numbers_have_the_limits_of_scikit_learns(cls: type, iris: Data) -> None:
+    hardly_trained = {"max_iter": 1, "learning_rate_init": 1e-12, "hidden_layer_sizes": (400, 300), "random_state": 0}
+    theirs, ours = (kind(**hardly_trained).fit(*iris) for kind in (THEIRS[cls], cls))
+    for numbers in ("coefs_", "intercepts_"):
+        for a, b in list(zip(getattr(ours, numbers), getattr(theirs, numbers), strict=True))[:2]:
+            assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.02)
+            assert a.std() == pytest.approx(b.std(), rel=0.2)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_other_ways_to_begin_leave_biases_at_zero(cls: type, iris: Data) -> None:
+    model = cls(hidden_layer_sizes=(20,), init="he_uniform", max_iter=1, learning_rate_init=1e-12).fit(*iris)
+    assert np.abs(model.intercepts_[0]).max() < 1e-9
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
 def test_clones_and_parameters(cls: type) -> None:
     model = cls(hidden_layer_sizes=(3, 2), activation=["tanh", "gelu"], solver=fastmlp.Adam(0.02), alpha=0.5)
     twin = clone(model)

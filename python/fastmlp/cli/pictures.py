@@ -54,7 +54,8 @@ def errors(example: Example, path: Path) -> None:
     names = COMPARED if example.same_as else (example.activation,)
     n = example.printed[-1].after
     curves = {s: course(example, network(example, activation=s), n)[1] for s in names}
-    plot.save(plot.losses(curves, "iteration" if len(example.X) == 1 else "epoch"), path)
+    xlabel = "iteration" if len(example.X) == 1 else "epoch"
+    plot.save(plot.losses(curves, xlabel=xlabel, first=0, log=True), path)
 
 
 def animation(example: Example, path: Path) -> None:

@@ -29,7 +29,7 @@ from ..reference.solvers import Solver
 from . import settings
 from .c_export import CExport
 from .held import Held
-from .inputs import check_inputs, check_not_all_zero, check_targets, check_weights, put_initial
+from .inputs import check_inputs, check_not_all_zero, check_targets, check_weights, draw_biases, put_initial
 from .onnx_export import OnnxExport
 from .sklearn_callbacks import CallbackSupportMixin, epochs_as_tasks
 from .stopping import Record, ScoreStopping, as_score, takes_weights
@@ -213,6 +213,8 @@ class Perceptron(OnnxExport, CExport, CallbackSupportMixin, BaseEstimator):  # t
         n_out, output_activation = self._outputs_for(Y.shape[1])
         sizes = [X.shape[1], *hidden, n_out]
         net = Network(sizes, activation, output_activation, init=self.init, dtype=X.dtype, random_state=rng)
+        if self.init == "glorot_uniform":
+            draw_biases(net, rng)
         put_initial("coefs_init", initial[0], net.weights)
         put_initial("intercepts_init", initial[1], net.biases)
         optimizer = settings.make_optimizer(self, settings.chosen_solver(self, net, len(Y)), len(Y))

@@ -67,7 +67,8 @@ n_iter_no_change : int or inf, default 10
 max_fun : int, default 15000
     The most evaluations of the loss by solver "lbfgs".
 init : str or callable, default "glorot_uniform"
-    How initial weights are drawn, as for :class:`fastmlp.Network`. Biases start at zero.
+    How initial weights are drawn, as for :class:`fastmlp.Network`. Biases are drawn in the same limits with the
+    default, as scikit-learn does, and start at zero with all others.
 dropout : float or sequence of float, default 0.0
     Share of activations to drop, of all hidden layers or of each.
 l1 : float, default 0.0

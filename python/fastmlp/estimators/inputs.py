@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .. import _core
+from ..network import Network
 from ..reference import checks
 from ..reference.arrays import Array
 
@@ -83,6 +85,13 @@ def check_not_all_zero(weight: Array, what: str, rows: str = "row") -> None:
     """Raise ValueError if no sample counts."""
     if not weight.any():
         raise ValueError(f"{what} is zero for every {rows}: at least one must be positive")
+
+
+def draw_biases(net: Network, rng: np.random.Generator) -> None:
+    """Let biases begin as scikit-learn's: as far from zero as the weights of their layer may."""
+    for W, b in zip(net.weights, net.biases, strict=True):
+        limit = math.sqrt(6 / sum(W.shape))
+        b[:] = rng.uniform(-limit, limit, b.shape)
 
 
 def put_initial(name: str, given: Any, views: Sequence[Array]) -> None:
