@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import fastmlp
+from fastmlp import plot
 from fastmlp.data import load_digits
 
 X, labels = load_digits()
@@ -29,13 +30,9 @@ history = net.train(
 print(f"{history.metrics['accuracy'][-1]:.1%} of the new ones after {history.seconds:.2f} seconds")
 
 # %%
-# The losses. Where that of new digits no longer falls, the network only learns the old ones by heart.
+# Where the loss of new digits no longer falls, the network only learns the old ones by heart.
 
-figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-ax.semilogy(history.loss, label="training")
-ax.semilogy(history.validation_loss, label="new digits")
-ax.set(xlabel="epoch", ylabel="log loss")
-_ = ax.legend()
+plot.losses(history)
 
 # %%
 # The digits that it is most wrong about: what it takes them for, how sure it is, and what they are.
@@ -48,4 +45,5 @@ figure, panels = plt.subplots(2, 5, figsize=(8, 4), layout="constrained")
 for ax, i in zip(panels.flat, worst, strict=True):
     ax.imshow(X_test[i].reshape(8, 8), cmap="gray_r")
     taken_for = probabilities[i].argmax()
-    ax.set(title=f"{taken_for} ({probabilities[i, taken_for]:.0%}), is {labels[1400 + i]}", xticks=[], yticks=[])
+    ax.set_title(f"{taken_for} ({probabilities[i, taken_for]:.0%}), is {labels[1400 + i]}")
+    ax.set_axis_off()
