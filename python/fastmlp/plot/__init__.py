@@ -4,9 +4,22 @@ Every function returns a matplotlib Figure of its own, so nothing depends on or 
 state; :func:`save` writes one to a file.
 """
 
-from .animation import animate_fit
 from .functions import activations
+from .live import Live
 from .progress import convergence, fits, losses
+from .recorder import Recorder
+from .replay import Replay
 from .style import FILE_TYPES, matplotlib, save
 
-__all__ = ["FILE_TYPES", "activations", "animate_fit", "convergence", "fits", "losses", "matplotlib", "save"]
+__all__ = [
+    "FILE_TYPES",
+    "Live",
+    "Recorder",
+    "Replay",
+    "activations",
+    "convergence",
+    "fits",
+    "losses",
+    "matplotlib",
+    "save",
+]

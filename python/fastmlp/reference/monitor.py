@@ -215,7 +215,7 @@ class Monitor:
         self._take_time()
         self.state.epoch += len(losses)
         if self._progress:
-            self._progress.show(self.state.epoch, self.state.epochs, self.history)
+            self._progress.show(self.state)
         return tell and bool(self.callbacks) and self._ask_to_stop(losses)
 
     def time_is_over(self) -> bool:
