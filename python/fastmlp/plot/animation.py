@@ -12,7 +12,7 @@ from ..reference import checks
 from ..reference.arrays import Array
 from .curves import draw_losses
 from .scenes import Film, Fit, Plane, Weights
-from .style import BLACK, COLORS, TARGET, line, matplotlib, new_panels
+from .style import BLACK, COLORS, TARGET, VERMILION, line, matplotlib, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -25,8 +25,8 @@ Show = Callable[[int], None]
 # What writes a file, of a figure, what shows a frame of it, the frames and those of a second.
 Write = Callable[[str, "Figure", Show, range, float], None]
 
-# No screen shows more.
-MOST_FPS = 100
+# No screen has more.
+MOST_FPS, MOST_DPI = 100, 1000
 
 LAST_MILLISECONDS = 1500
 
@@ -35,12 +35,16 @@ CLASSES = [color for color in COLORS if color != BLACK]
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 
 
-def animate(film: Film, path: str | os.PathLike[str] | None, show_loss: bool, fps: float) -> FuncAnimation | None:
+def animate(
+    film: Film, path: str | os.PathLike[str] | None, show_loss: bool, fps: float, dpi: float
+) -> FuncAnimation | None:
     """Write a film to the path, or return it as an animation if there is none."""
     mpl = matplotlib()
     fps = checks.number(fps, "fps", 0, MOST_FPS, open_low=True)
     write = None if path is None else _writer(path)
+    dpi = checks.number(dpi, "dpi", 0, MOST_DPI, open_low=True)
     figure, show = _staged(film, show_loss)
+    figure.set_dpi(dpi)
     frames = range(len(film.epochs))
     if path is not None and write is not None:
         write(os.fspath(path), figure, show, frames, fps)
@@ -91,9 +95,9 @@ def _staged(film: Film, show_loss: bool) -> tuple[Figure, Show]:
     n_panels = len(film.scene.matrices) if isinstance(film.scene, Weights) else int(film.scene is not None)
     has_loss = show_loss or not n_panels
     n = n_panels + has_loss
-    columns = min(n, 3)
+    columns = n if n <= 4 else 3
     rows = -(-n // columns)
-    figure, panels = new_panels(rows, columns, (1 + 3.4 * columns if n > 1 else 6, 0.8 + 3 * rows))
+    figure, panels = new_panels(rows, columns, (3.2 * columns + 1.4, 0.8 + 3 * rows))
     for axes in panels[n:]:
         axes.set_visible(False)
     shows = [_draw(film, panels[:n_panels])] if film.scene else []
@@ -107,7 +111,8 @@ def _staged(film: Film, show_loss: bool) -> tuple[Figure, Show]:
             update(frame)
 
     show(len(film.epochs) - 1)
-    figure.draw_without_rendering()
+    for _ in range(2):  # a colour bar moves what the first layout has placed
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")  # a layout per frame would take longer than the drawing
     return figure, show
 
@@ -124,7 +129,8 @@ def _draw_fit(axes: Axes, scene: Fit) -> Show:
     axes.plot(scene.x, scene.targets, **{**TARGET, "markersize": 8 if len(scene.x) < 30 else 3})
     lines = axes.plot(scene.grid, scene.curves[0])
     for i, curve in enumerate(lines):
-        curve.set(**line(i + 1, len(lines) + 1), label="prediction")
+        style = line(i + 1, len(lines) + 1) if len(lines) > 1 else {"color": VERMILION, "linewidth": 2.5}
+        curve.set(**style, label="prediction")
     targets, curve = axes.lines[0], lines[0]
     axes.set(title="fit", xlabel="x", ylabel="y", xlim=(scene.grid[0], scene.grid[-1]), ylim=(scene.low, scene.high))
     axes.legend(handles=[targets, curve])

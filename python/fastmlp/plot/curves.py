@@ -9,7 +9,7 @@ import numpy as np
 
 from ..reference.arrays import Array
 from ..reference.results import History
-from .style import BLUE, VERMILION
+from .style import BLUE, VERMILION, matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,9 @@ def draw_losses(axes: Axes, history: History) -> None:
     """Draw the losses of every epoch so far."""
     for name, (epochs, values) in loss_curves(history).items():
         axes.plot(epochs, values, label=name, **STYLES[name])
-    axes.set(title="loss", xlabel="epoch", yscale="log" if is_wide(history) else "linear")
+    axes.set(title="loss", xlabel="epoch")
+    if is_wide(history):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(matplotlib().ticker.NullFormatter())
     if history.validation_loss:
         axes.legend()

@@ -102,8 +102,10 @@ def panel(state: State, width: int, ascii_only: bool = False) -> Any:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    bar_width = max(4, min(40, width - 45))
+    bar_width = max(4, min(40, width - 58))
     table = Table.grid(padding=(0, 2))
+    for least in (0, 12, 0, 0):  # or the rest would jump with every digit
+        table.add_column(min_width=least, no_wrap=True)
     bar = ProgressBar(total=state.epochs, completed=state.epoch, width=bar_width)
     table.add_row("epoch", f"{state.epoch}/{state.epochs}", bar, _times(state))
     notes = [f"{_speed(state)} samples/s", *(f"learning rate {rate:.3g}" for rate in state.history.learning_rate[-1:])]
