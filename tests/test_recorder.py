@@ -105,7 +105,7 @@ def test_each_run_is_recorded_afresh_and_a_resumed_one_from_its_checkpoint_on(wa
         *wave, epochs=9, resume=path, callbacks=[recorder, fastmlp.Checkpoint(path)]
     )
     assert recorder.epochs == [4, 6, 8, 9]
-    assert recorder._film(None, None, None, "").caption(0) == f"epoch 4   loss {history.loss[3]:.3g}"
+    assert recorder._film(None, None, None, "").caption(0) == f"epoch 4  loss {history.loss[3]:.3g}"
 
 
 @pytest.mark.parametrize("network", [fastmlp.Network, fastmlp.reference.Network])
@@ -223,7 +223,7 @@ def test_an_animation_shows_the_curves_of_its_frame(wave: Data) -> None:
     animation._draw_frame(2)
     _, curve = figure.axes[0].lines
     assert np.array_equal(curve.get_ydata(), scene(recorder).curves[2][:, 0])
-    assert figure.get_suptitle() == f"A wave\nepoch 2   loss {recorder.history.loss[1]:.3g}"
+    assert figure.get_suptitle() == f"A wave\nepoch 2  loss {recorder.history.loss[1]:.3g}"
     animation._draw_was_started = True  # or it warns that nobody looked
 
 

@@ -75,7 +75,7 @@ def _write_gif(path: str, figure: Figure, show: Show, frames: range, fps: float)
         images.append(Image.fromarray(np.array(figure.canvas.buffer_rgba())[..., :3]))  # type: ignore[attr-defined]
     # One palette for all, of some of them, so that what stays equal has equal colours, and is stored once.
     some = [np.asarray(images[i]) for i in sorted({0, len(images) // 3, len(images) - 1})]
-    palette = Image.fromarray(np.vstack(some)).quantize(255)
+    palette = Image.fromarray(np.vstack(some)).quantize(255, Image.Quantize.FASTOCTREE)
     first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     # The last frame stays a while before the film begins again.
     durations = [round(1000 / fps)] * len(others) + [LAST_MILLISECONDS]
@@ -106,7 +106,8 @@ def _staged(film: Film, show_loss: bool) -> tuple[Figure, Show]:
 
     def show(frame: int) -> None:
         words = film.caption(frame)
-        figure.suptitle(f"{film.title}\n{words}" if film.title else words, parse_math=False, family="monospace")
+        words = f"{film.title}\n{words}" if film.title else words
+        figure.suptitle(words, x=0.02, ha="left", parse_math=False, family="monospace")
         for update in shows:
             update(frame)
 
@@ -146,7 +147,7 @@ def _draw_plane(axes: Axes, scene: Plane) -> Show:
     axes.grid(False)
     axes.spines[["top", "right"]].set_visible(True)
     image = axes.imshow(
-        _colors(scene, 0), extent=scene.box, origin="lower", aspect="auto", interpolation="bilinear", zorder=0
+        _colors(scene, 0), extent=scene.box, origin="lower", aspect="auto", interpolation="bicubic", zorder=0
     )
     is_surface = scene.classes is None
     colors: Any = scene.targets if is_surface else [_class_color(i) for i in scene.targets]

@@ -12,7 +12,7 @@ from ..reference.arrays import Array
 from ..reference.results import History
 
 # Points of a curve, and of each side of a plane.
-N_CURVE, N_SIDE = 200, 48
+N_CURVE, N_SIDE = 200, 56
 
 # The most rows and columns of a matrix that are drawn.
 N_CELLS = 64
@@ -45,11 +45,11 @@ class Film:
     def caption(self, frame: int) -> str:
         """Return the epoch and the losses of a frame in words."""
         epoch = self.epochs[frame]
-        words = [f"epoch {epoch}"]
+        words = [f"epoch {epoch:<{len(str(self.epochs[-1]))}}"]
         for name, curve in (("loss", self.history.loss), ("validation", self.history.validation_loss)):
             if 0 < epoch <= len(curve):
-                words.append(f"{name} {curve[epoch - 1]:.3g}")
-        return "   ".join(words)
+                words.append(f"{name} {curve[epoch - 1]:<8.3g}")
+        return "  ".join(words).rstrip()
 
 
 @dataclass
