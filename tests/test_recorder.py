@@ -33,7 +33,9 @@ def corners(rng: np.random.Generator) -> Data:
 
 
 def record(data: Data, epochs: int = 12, network: Any = fastmlp.Network, sizes: Any = (), **arguments: Any) -> Any:
-    recorder = plot.Recorder(**{name: arguments.pop(name) for name in ("every", "max_frames") if name in arguments})
+    recorder = plot.Recorder(
+        **{name: arguments.pop(name) for name in ("every", "max_frames", "at") if name in arguments}
+    )
     net = network(*(sizes or ([data[0].shape[1], 6, 1],)), random_state=0)
     arguments.setdefault("optimizer", fastmlp.Adam(0.03))
     net.train(*data, epochs=epochs, callbacks=[recorder], **arguments)
@@ -62,6 +64,13 @@ def test_snapshots_are_few_and_evenly_spaced_and_have_both_ends(
     assert len(set(steps[1:])) <= 1
     assert epochs == 0 or 0 < last <= max(steps[1:], default=epochs)
     assert len(recorder.epochs) > min(max_frames / 2, epochs / every) or max_frames <= 3
+
+
+def test_the_very_epochs_may_be_chosen(wave: Data) -> None:
+    recorder, _ = record(wave, 20, at=[2, 1, 5, 50], max_frames=2)
+    assert recorder.epochs == [0, 1, 2, 5, 20]
+    with pytest.raises(ValueError, match="an epoch of at must be at least 0, not -1"):
+        plot.Recorder(at=[-1])
 
 
 def test_a_snapshot_is_what_a_run_of_so_many_epochs_gives(backend: Any, wave: Data) -> None:

@@ -10,6 +10,9 @@ import numpy as np
 from .. import SGD, plot
 from ..examples import Example, course, network
 
+# Epochs of the animation: many at first, when the curve moves fastest.
+FRAMES = sorted({round(500 ** (i / 40)) for i in range(41)})
+
 # Activations whose convergence is drawn side by side.
 COMPARED = ("linear", "sigmoid", "relu", "tanh")
 
@@ -56,7 +59,7 @@ def errors(example: Example, path: Path) -> None:
 
 def animation(example: Example, path: Path) -> None:
     """Draw the curve that the network computes, as it learns."""
-    recorder = plot.Recorder(max_frames=60)
+    recorder = plot.Recorder(at=FRAMES)
     descent = SGD(learning_rate=example.learning_rate)
     epochs = example.printed[-1].after
     network(example).train(example.X, example.Y, epochs=epochs, optimizer=descent, shuffle=False, callbacks=[recorder])

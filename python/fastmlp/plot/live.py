@@ -81,9 +81,11 @@ class NotebookPicture:
         self._state = state
         start = time.perf_counter()
         if start >= self._next:
+            is_first = self._handle is None  # which takes longer than the others: it loads fonts
             self._draw(state)
             now = time.perf_counter()
-            self._next = now + max(self._seconds, (now - start) * (1 - SHARE) / SHARE)
+            wait = 0.0 if is_first else (now - start) * (1 - SHARE) / SHARE
+            self._next = now + max(self._seconds, wait)
 
     def close(self) -> None:
         """Draw the last state."""
@@ -93,7 +95,7 @@ class NotebookPicture:
     def _draw(self, state: State) -> None:
         from IPython.display import Image, display
 
-        image = Image(data=picture(state), format="png", retina=True)
+        image = Image(data=picture(state), format="png", width=640)
         if self._handle is None:
             self._handle = display(image, display_id=True)
         else:
@@ -106,7 +108,7 @@ def picture(state: State) -> bytes:
     draw_losses(axes, state.history)
     axes.set_title(f"epoch {state.epoch}/{state.epochs}   loss {state.history.loss[-1]:.3g}", family="monospace")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=200)
+    figure.savefig(file, format="png", dpi=160)
     return file.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,9 @@ class Recorder:
         Epochs from one snapshot to the next, to begin with.
     max_frames : int, default 100
         The most snapshots, at least 2. Each takes the memory of ``net.parameters``.
+    at : iterable of int, optional
+        The very epochs to keep, beside the first and the last, instead of every so many: such as more of them at
+        first, when a network changes fastest. Then ``every`` and ``max_frames`` play no part.
 
     Attributes
     ----------
@@ -68,9 +72,10 @@ class Recorder:
     >>> replay = recorder.replay(f"{folder}/fit.html")
     """
 
-    def __init__(self, every: int = 1, max_frames: int = 100) -> None:
+    def __init__(self, every: int = 1, max_frames: int = 100, at: Iterable[int] | None = None) -> None:
         self.every = checks.integer(every, "every", 1)
         self.max_frames = checks.integer(max_frames, "max_frames", 2)
+        self.at = None if at is None else frozenset(checks.integer(epoch, "an epoch of at", 0) for epoch in at)
         self._forget()
 
     def _forget(self) -> None:
@@ -103,10 +108,12 @@ class Recorder:
             self._samples = _some(state.task.X, state.task.Y)
 
     def _is_due(self, epoch: int) -> bool:
+        if self.at is not None:
+            return epoch in self.at
         return (epoch - self.epochs[0]) % self._spacing == 0
 
     def _note(self, state: State, in_any_case: bool) -> None:
-        if len(self.epochs) == self.max_frames:
+        if len(self.epochs) == self.max_frames and self.at is None:
             del self.epochs[1::2], self.snapshots[1::2]
             self._spacing *= 2
             if not in_any_case and not self._is_due(state.epoch):
