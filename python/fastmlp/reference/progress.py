@@ -89,7 +89,13 @@ class ProgressPanel:
             if self._state:
                 self._draw(self._state)
         finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        try:
             self._live.stop()
+        except IndexError:  # rich takes back what it had not yet done when Ctrl-C came
+            self._live.console.show_cursor(True)
 
     def _draw(self, state: State) -> None:
         self._live.start()
