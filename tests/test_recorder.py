@@ -171,6 +171,29 @@ def test_weights_are_those_of_the_snapshots_with_biases_below(wave: Data) -> Non
     assert shown.largest == np.abs(recorder.snapshots).max()
 
 
+def test_a_network_is_drawn_with_lines_as_wide_as_its_weights(wave: Data) -> None:
+    recorder, net = record(wave, 3)
+    diagram = scene(recorder, "network")
+    assert [len(layer) for layer in diagram.neurons] == [1, 6, 1]
+    animation = recorder.animate(kind="network", show_loss=False)
+    animation._draw_frame(3)
+    first, second = animation._fig.axes[0].collections[:2]
+    assert np.array_equal(first.get_array(), net.weights[0].ravel())
+    assert np.array_equal(second.get_array(), net.weights[1].ravel())
+    widest = np.abs(net.weights[1]).argmax()
+    assert np.argmax(second.get_linewidths()) == widest
+    start, end = second.get_segments()[widest]
+    assert start.tolist() == diagram.neurons[1][widest].tolist()
+    assert end.tolist() == diagram.neurons[2][0].tolist()
+    animation._draw_was_started = True
+
+
+def test_large_networks_are_no_diagrams(rng: np.random.Generator) -> None:
+    recorder, _ = record((rng.standard_normal((9, 3)), np.ones(9)), 1, sizes=([3, 17, 1],))
+    with pytest.raises(ValueError, match="up to 16 neurons, and this network has one of 17: kind 'weights'"):
+        recorder.replay(kind="network")
+
+
 def test_large_matrices_are_thinned_and_say_so(rng: np.random.Generator) -> None:
     recorder, net = record(
         (rng.standard_normal((9, 200)), np.ones(9)), 1, sizes=([200, 70, 1], "tanh", "linear", False)
@@ -209,7 +232,7 @@ def assert_gif(path: Path, n_frames: int) -> None:
         assert min(image.size) >= 300
 
 
-@pytest.mark.parametrize("kind", [None, "loss", "weights"])
+@pytest.mark.parametrize("kind", [None, "loss", "weights", "network"])
 def test_a_gif_has_a_frame_for_each_snapshot(kind: str | None, wave: Data, tmp_path: Path) -> None:
     recorder, _ = record(wave, 3, validation_data=0.3, random_state=0)
     assert recorder.animate(tmp_path / "run.gif", kind, title="costs $5 and {more}") is None
@@ -274,7 +297,11 @@ def test_arguments_of_the_recorder(name: str, value: int) -> None:
 
 
 MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"kind": "fits"}, ValueError, "unknown kind 'fits': did you mean 'fit'.*known are fit, boundary, weights, loss"),
+    (
+        {"kind": "fits"},
+        ValueError,
+        "unknown kind 'fits': did you mean 'fit'.*known are fit, boundary, weights, network, loss",
+    ),
     ({"kind": "boundary"}, ValueError, "kind 'boundary' is for networks with 2 inputs, and this one has 1"),
     ({"path": "run.avi"}, ValueError, r"is a \.gif or an \.mp4, not 'run\.avi'; replay\(\) writes"),
     ({"X": [[1.0]]}, ValueError, "X and Y go together"),

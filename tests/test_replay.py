@@ -254,7 +254,7 @@ def test_a_reader_plays_steps_and_slides(wave: Any, tmp_path: Path) -> None:
 @pytest.mark.skipif(not BROWSER, reason="neither Chromium nor Chrome is installed")
 def test_every_kind_is_drawn_also_in_a_narrow_window(classes: Any, tmp_path: Path) -> None:
     recorder, _ = classes
-    for kind, width in (("boundary", 1000), ("weights", 500)):
+    for kind, width in (("boundary", 1000), ("weights", 500), ("network", 500)):
         folder = tmp_path / kind
         folder.mkdir()
         seen = visit(recorder.replay(kind=kind), folder, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ..reference import checks
 from ..reference.arrays import Array
 from .curves import draw_losses
-from .scenes import Film, Fit, Plane, Weights
+from .scenes import Diagram, Film, Fit, Plane, Weights
 from .style import BLACK, COLORS, TARGET, VERMILION, line, matplotlib, new_panels
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _write_video(path: str, figure: Figure, show: Show, frames: range, fps: floa
 
 def _staged(film: Film, show_loss: bool) -> tuple[Figure, Show]:
     """Return a figure with all that moves in a film, and what makes it show a frame."""
-    n_panels = len(film.scene.matrices) if isinstance(film.scene, Weights) else int(film.scene is not None)
+    n_panels = len(film.scene.matrices) if type(film.scene) is Weights else int(film.scene is not None)
     has_loss = show_loss or not n_panels
     n = n_panels + has_loss
     columns = n if n <= 4 else 3
@@ -120,6 +121,8 @@ def _staged(film: Film, show_loss: bool) -> tuple[Figure, Show]:
 
 def _draw(film: Film, panels: list[Axes]) -> Show:
     scene = film.scene
+    if isinstance(scene, Diagram):
+        return _draw_network(panels[0], scene)
     if isinstance(scene, Weights):
         return _draw_weights(panels, scene)
     assert scene is not None
@@ -196,6 +199,34 @@ def _draw_weights(panels: list[Axes], scene: Weights) -> Show:
     def show(frame: int) -> None:
         for image, matrices in zip(images, scene.matrices, strict=True):
             image.set_data(matrices[frame])
+
+    return show
+
+
+def _draw_network(axes: Axes, scene: Diagram) -> Show:
+    mpl = matplotlib()
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    shade: dict[str, Any] = {"cmap": DIVERGING, "clim": (-scene.largest, scene.largest)}
+    lines, circles = [], []
+    for before, after in pairwise(scene.neurons):
+        ends = [(start, end) for start in before for end in after]
+        lines.append(mpl.collections.LineCollection(ends, zorder=1, **shade))
+        axes.add_collection(lines[-1])
+    for l, neurons in enumerate(scene.neurons):
+        circles.append(axes.scatter(neurons[:, 0], neurons[:, 1], 110, "white", edgecolors="gray", zorder=2))
+        if l and scene.has_bias:
+            circles[-1].set(**shade)
+    axes.figure.colorbar(lines[0], ax=axes, fraction=0.04)
+
+    def show(frame: int) -> None:
+        for l, matrices in enumerate(scene.matrices):
+            matrix = matrices[frame]
+            W = matrix[:-1] if scene.has_bias else matrix
+            lines[l].set_array(W.ravel())
+            lines[l].set_linewidths(0.5 + 4 * np.abs(W.ravel()) / scene.largest)
+            if scene.has_bias:
+                circles[l + 1].set_array(matrix[-1])
 
     return show
 

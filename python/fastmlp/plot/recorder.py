@@ -140,10 +140,11 @@ class Recorder:
         path : str or path-like, optional
             Where to: a GIF (``.gif``), or a video (``.mp4``), for which the program ffmpeg has to be installed.
             Without it nothing is written, and an animation is returned.
-        kind : {"fit", "boundary", "weights", "loss"}, optional
+        kind : {"fit", "boundary", "weights", "network", "loss"}, optional
             What is shown: "fit" the curves of a network with one input; "boundary" the regions of a classifier with
-            two inputs, or the surface of a regression; "weights" the matrices and biases as heat maps; "loss" the
-            losses alone. By default "fit" for one input, "boundary" for two, and "weights" for more.
+            two inputs, or the surface of a regression; "weights" the matrices and biases as heat maps; "network" the
+            neurons of a small network, with the weights as lines; "loss" the losses alone. By default "fit" for one
+            input, "boundary" for two, and "weights" for more.
         X, Y : array_like, optional
             Samples to draw, as for ``train``. By default some (at most 500) of those trained on.
         title : str, default ""
@@ -190,7 +191,7 @@ class Recorder:
         ----------
         path : str or path-like, optional
             Where to write it. Without it nothing is written; a notebook shows what is returned.
-        kind : {"fit", "boundary", "weights", "loss"}, optional
+        kind : {"fit", "boundary", "weights", "network", "loss"}, optional
             What is shown, as for :meth:`animate`.
         X, Y : array_like, optional
             Samples to draw, as for ``train``. By default some (at most 500) of those trained on.

@@ -16,13 +16,18 @@ import numpy as np
 from ..reference.arrays import Array
 from ..reference.files import write_atomically
 from .curves import is_wide, loss_curves
-from .scenes import Film, Fit, Plane, Weights
+from .scenes import Diagram, Film, Fit, Plane, Weights
 from .style import BLACK, COLORS
 
 # Six colours from the least number to the largest: matplotlib's viridis.
 SEQUENTIAL = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 
-LABELS = {"fit": "Fit of the samples", "plane": "Outputs over the two inputs", "weights": "Weights of each layer"}
+LABELS = {
+    "fit": "Fit of the samples",
+    "plane": "Outputs over the two inputs",
+    "weights": "Weights of each layer",
+    "diagram": "The network, its weights as lines",
+}
 
 
 class Replay:
@@ -123,6 +128,7 @@ def _scene(scene: Fit | Plane | Weights) -> dict[str, Any]:
         "matrices": [_packed(matrices, -scene.largest, scene.largest) for matrices in scene.matrices],
         "largest": scene.largest,
         "has_bias": scene.has_bias,
+        "neurons": [layer.tolist() for layer in scene.neurons] if isinstance(scene, Diagram) else None,
     }
 
 

@@ -14,8 +14,8 @@ from ..reference.results import History
 # Points of a curve, and of each side of a plane.
 N_CURVE, N_SIDE = 200, 56
 
-# The most rows and columns of a matrix that are drawn.
-N_CELLS = 64
+# The most rows and columns of a matrix that are drawn, and neurons of a layer.
+N_CELLS, N_NEURONS = 64, 16
 
 
 @dataclass
@@ -129,6 +129,19 @@ class Weights:
     has_bias: bool
 
 
+@dataclass
+class Diagram(Weights):
+    """The matrices of a small network, whole, to be drawn as lines between its neurons.
+
+    Attributes
+    ----------
+    neurons : list of ndarray, shapes (n_l, 2)
+        Where the neurons of each layer lie, in the unit square.
+    """
+
+    neurons: list[Array]
+
+
 def fit(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Fit:
     """Return the curves of a network with one input."""
     x = X[:, 0]
@@ -178,11 +191,27 @@ def weights(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Weights:
     return Weights(names, arrays, max(float(np.abs(a).max()) for a in arrays) or 1.0, net.bias)
 
 
+def network(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Diagram:
+    """Return the matrices of a small network, and where its neurons lie."""
+    sizes = net.layer_sizes
+    if max(sizes) > N_NEURONS:
+        raise ValueError(
+            f"kind 'network' draws layers of up to {N_NEURONS} neurons, and this network has one of {max(sizes)}: "
+            "kind 'weights' is for any"
+        )
+    across = (np.arange(len(sizes)) + 0.5) / len(sizes)
+    down = [1 - (np.arange(n) + 0.5) / n for n in sizes]
+    neurons = [np.stack([np.full(len(y), x), y], axis=1) for x, y in zip(across, down, strict=True)]
+    matrices = weights(net, snapshots, X, Y)
+    return Diagram(matrices.names, matrices.matrices, matrices.largest, matrices.has_bias, neurons)
+
+
 # Kinds of pictures: how many inputs they need (0: any), and what makes them.
 KINDS: dict[str, tuple[int, Callable[..., Fit | Plane | Weights] | None]] = {
     "fit": (1, fit),
     "boundary": (2, boundary),
     "weights": (0, weights),
+    "network": (0, network),
     "loss": (0, None),
 }
 
