@@ -177,14 +177,14 @@ def test_a_network_is_drawn_with_lines_as_wide_as_its_weights(wave: Data) -> Non
     assert [len(layer) for layer in diagram.neurons] == [1, 6, 1]
     animation = recorder.animate(kind="network", show_loss=False)
     animation._draw_frame(3)
-    first, second = animation._fig.axes[0].collections[:2]
-    assert np.array_equal(first.get_array(), net.weights[0].ravel())
-    assert np.array_equal(second.get_array(), net.weights[1].ravel())
-    widest = np.abs(net.weights[1]).argmax()
-    assert np.argmax(second.get_linewidths()) == widest
-    start, end = second.get_segments()[widest]
-    assert start.tolist() == diagram.neurons[1][widest].tolist()
-    assert end.tolist() == diagram.neurons[2][0].tolist()
+    _, lines = animation._fig.axes[0].collections[:2]
+    w = net.weights[1][:, 0]
+    order = np.abs(w).argsort()  # the widest on top
+    assert np.array_equal(lines.get_array(), w[order])
+    assert (np.diff(lines.get_linewidths()) >= 0).all()
+    for i, (start, end) in zip(order, lines.get_segments(), strict=True):
+        assert start.tolist() == diagram.neurons[1][i].tolist()
+        assert end.tolist() == diagram.neurons[2][0].tolist()
     animation._draw_was_started = True
 
 

@@ -153,10 +153,15 @@ def _draw_plane(axes: Axes, scene: Plane) -> Show:
         _colors(scene, 0), extent=scene.box, origin="lower", aspect="auto", interpolation="bicubic", zorder=0
     )
     is_surface = scene.classes is None
-    colors: Any = scene.targets if is_surface else [_class_color(i) for i in scene.targets]
-    limits: dict[str, Any] = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1} if is_surface else {}
-    points: Any = {"c": colors, "s": 14, "edgecolors": "white", "linewidths": 0.6, **limits}
-    axes.scatter(scene.x[:, 0], scene.x[:, 1], **points)
+    points: dict[str, Any] = {"s": 14, "edgecolors": "white", "linewidths": 0.6}
+    if is_surface:
+        numbers = scene.low + (scene.high - scene.low) * scene.targets
+        points.update(c=numbers, cmap=SEQUENTIAL, vmin=scene.low, vmax=scene.high)
+    else:
+        points.update(c=[_class_color(i) for i in scene.targets])
+    dots = axes.scatter(scene.x[:, 0], scene.x[:, 1], **points)
+    if is_surface:
+        axes.figure.colorbar(dots, ax=axes, fraction=0.05)
     left, right, bottom, top = scene.box
     title = "surface" if is_surface else "classes"
     axes.set(title=title, xlabel="x1", ylabel="x2", xlim=(left, right), ylim=(bottom, top))
@@ -208,10 +213,10 @@ def _draw_network(axes: Axes, scene: Diagram) -> Show:
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     shade: dict[str, Any] = {"cmap": DIVERGING, "clim": (-scene.largest, scene.largest)}
-    lines, circles = [], []
+    ends, lines, circles = [], [], []
     for before, after in pairwise(scene.neurons):
-        ends = [(start, end) for start in before for end in after]
-        lines.append(mpl.collections.LineCollection(ends, zorder=1, **shade))
+        ends.append(np.array([(start, end) for start in before for end in after]))
+        lines.append(mpl.collections.LineCollection(ends[-1], zorder=1, **shade))
         axes.add_collection(lines[-1])
     for l, neurons in enumerate(scene.neurons):
         circles.append(axes.scatter(neurons[:, 0], neurons[:, 1], 110, "white", edgecolors="gray", zorder=2))
@@ -222,9 +227,10 @@ def _draw_network(axes: Axes, scene: Diagram) -> Show:
     def show(frame: int) -> None:
         for l, matrices in enumerate(scene.matrices):
             matrix = matrices[frame]
-            W = matrix[:-1] if scene.has_bias else matrix
-            lines[l].set_array(W.ravel())
-            lines[l].set_linewidths(0.5 + 4 * np.abs(W.ravel()) / scene.largest)
+            w = (matrix[:-1] if scene.has_bias else matrix).ravel()
+            order = np.abs(w).argsort()  # the wide ones last, on top
+            lines[l].set(segments=ends[l][order], array=w[order])
+            lines[l].set_linewidths(0.5 + 4 * np.abs(w[order]) / scene.largest)
             if scene.has_bias:
                 circles[l + 1].set_array(matrix[-1])
 
@@ -235,7 +241,7 @@ def _draw_losses(axes: Axes, film: Film) -> Show:
     draw_losses(axes, film.history)
     curves = [curve for curve in (film.history.loss, film.history.validation_loss) if curve]
     moment = axes.axvline(0, color=BLACK, linewidth=1, alpha=0.5)
-    (dots,) = axes.plot([], [], "o", color=BLACK, markersize=5)
+    (dots,) = axes.plot([], [], "o", color=BLACK, markersize=5, clip_on=False)
     axes.set_xlim(0, max(1, len(film.history.loss)))
 
     def show(frame: int) -> None:

@@ -118,6 +118,8 @@ def _scene(scene: Fit | Plane | Weights) -> dict[str, Any]:
             "x": [_plain(x) for x in scene.x],
             "targets": _plain(scene.targets),
             "box": scene.box,
+            "low": scene.low,
+            "high": scene.high,
             "side": scene.values.shape[1],
             "classes": None if scene.classes is None else _packed(scene.classes, 0, 255),
             "values": _packed(scene.values / 255, 0, 1),
