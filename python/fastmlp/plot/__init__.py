@@ -1,7 +1,8 @@
 """Pictures of networks at work, drawn with matplotlib (``pip install 'fastmlp[plot]'``).
 
 Every function returns a matplotlib Figure of its own, so nothing depends on or changes pyplot's
-state; :func:`save` writes one to a file.
+state; :func:`save` writes one to a file. :class:`Recorder` and :class:`Live` are callbacks for ``train``:
+they show a run afterwards, as a moving picture, and while it goes on.
 """
 
 from .functions import activations

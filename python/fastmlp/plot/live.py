@@ -23,8 +23,8 @@ class Live:
 
     A terminal has no place for a picture. There, and wherever else there is no notebook, this does what
     ``train(progress=True)`` does: so there is one thing for texts, and ``Live`` adds the picture. That is why
-    ``progress`` need not know of notebooks, nor draw pictures where a line was asked for. Neither of them slows down
-    networks that take a microsecond for an epoch: both look at a run ten times a second, and not at every epoch.
+    ``progress`` need not know of notebooks, nor draw pictures where a line was asked for. Both look at a run ten times
+    a second and not at every epoch, since tiny networks have epochs of a microsecond.
 
     Parameters
     ----------
