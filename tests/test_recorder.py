@@ -105,6 +105,15 @@ def test_a_run_that_an_exception_ends_is_recorded_up_to_there(wave: Data) -> Non
     assert scene(recorder).curves.shape == (3, scenes.N_CURVE, 1)
 
 
+def test_a_run_may_be_looked_at_while_it_goes_on(wave: Data) -> None:
+    class Looker:
+        def on_epoch_end(self, state: Any) -> None:
+            assert len(scene(recorder).curves) == state.epoch + 1
+
+    recorder = plot.Recorder()
+    fastmlp.Network([1, 3, 1]).train(*wave, epochs=3, callbacks=[recorder, Looker()])
+
+
 def test_each_run_is_recorded_afresh_and_a_resumed_one_from_its_checkpoint_on(wave: Data, tmp_path: Path) -> None:
     recorder, path = plot.Recorder(every=2), tmp_path / "run"
     for _ in range(2):
@@ -255,7 +264,7 @@ def test_an_animation_shows_the_curves_of_its_frame(wave: Data) -> None:
     animation._draw_frame(2)
     _, curve = figure.axes[0].lines
     assert np.array_equal(curve.get_ydata(), scene(recorder).curves[2][:, 0])
-    assert figure.get_suptitle() == f"A wave\nepoch 2  loss {recorder.history.loss[1]:.3g}"
+    assert figure._suptitle.get_text() == f"A wave\nepoch 2  loss {recorder.history.loss[1]:.3g}"
     animation._draw_was_started = True  # or it warns that nobody looked
 
 

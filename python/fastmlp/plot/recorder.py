@@ -91,6 +91,7 @@ class Recorder:
         """Start afresh with the network as it is."""
         self._forget()
         self._network, self._loss, self.history = state.network.copy(), state.task.loss, state.history
+        self._keep_samples(state)
         self._note(state, True)
 
     def on_epoch_end(self, state: State) -> None:
@@ -101,11 +102,10 @@ class Recorder:
             self._note(state, is_last)
 
     def on_train_end(self, state: State) -> None:
-        """Take the last snapshot, and some of the samples."""
+        """Take the last snapshot."""
         if state.epoch > self.epochs[-1]:
             self._note(state, True)
-        if self._network.layer_sizes[0] <= 2:
-            self._samples = _some(state.task.X, state.task.Y)
+        self._keep_samples(state)  # without those that were held out once all callbacks had begun
 
     def _is_due(self, epoch: int) -> bool:
         if self.at is not None:
@@ -120,6 +120,10 @@ class Recorder:
                 return
         self.epochs.append(state.epoch)
         self.snapshots.append(state.network.parameters.copy())
+
+    def _keep_samples(self, state: State) -> None:
+        if state.network.layer_sizes[0] <= 2:  # others are not drawn
+            self._samples = _some(state.task.X, state.task.Y)
 
     def animate(
         self,
