@@ -149,7 +149,7 @@ def test_notebooks_show_it_in_a_frame_of_its_own(wave: Any) -> None:
     assert html.unescape(frame) == page.html
 
 
-# What a reader does with a page, and what it shows then; errors of the page's own are told too.
+# What a reader does with a page, and what it shows then.
 DRIVER = """
 <script>
 const told = [];
@@ -173,29 +173,43 @@ addEventListener("load", async () => {
   await waited(3000); look("played");
   element("play").click(); look("again"); element("play").click();
   location.hash = "epoch=3"; await waited(50); look("address");
-  const pixels = [...document.querySelectorAll("canvas")].filter(canvas => !canvas.hidden).map(canvas =>
-    new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
-  const wide = document.documentElement.scrollWidth > innerWidth;
-  const output = document.createElement("pre");
-  output.id = "told";
-  output.textContent = JSON.stringify({ told, pixels, wide, errors, title: element("title").textContent });
-  document.body.append(output);
+  answer({ told, errors, colors: colors(document), title: element("title").textContent });
 });
 </script>
 """
-CATCHER = """
+
+# How pages look that are frames of another one, of which some are narrow.
+ONLOOKER = """
+<script>
+addEventListener("load", () => {
+  const pages = [...document.querySelectorAll("iframe")].map(frame => frame.contentDocument);
+  answer(pages.map(page => (
+    { colors: colors(page), wide: page.documentElement.scrollWidth, width: page.body.clientWidth })));
+});
+</script>
+"""
+
+# What both use. Errors of the page's own are told too.
+TOOLS = """
 <script>
 const errors = [];
+const colors = (page) => [...page.querySelectorAll("canvas")].filter(canvas => !canvas.hidden).map(canvas =>
+  new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
+const answer = (value) => {
+  const output = document.createElement("pre");
+  output.id = "told";
+  output.textContent = JSON.stringify(value);
+  document.body.append(output);
+};
 addEventListener("error", event => errors.push(event.message));
 addEventListener("securitypolicyviolation", event => errors.push(event.violatedDirective));
 </script>
 """
 
 
-def visit(page: plot.Replay, folder: Path, width: int = 1000) -> dict[str, Any]:
-    """Open a page in a browser, use it, and return what was seen."""
-    driven = page.html.replace("<title>", CATCHER + "<title>").replace("</body>", DRIVER + "</body>")
-    (folder / "page.html").write_text(driven, encoding="utf-8")
+def visit(page: str, folder: Path) -> Any:
+    """Open a page in a browser, and return what its script answers."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
     done = subprocess.run(
         [
             str(BROWSER),
@@ -203,7 +217,7 @@ def visit(page: plot.Replay, folder: Path, width: int = 1000) -> dict[str, Any]:
             "--no-sandbox",
             "--disable-gpu",
             f"--user-data-dir={folder / 'profile'}",
-            f"--window-size={width},900",
+            "--window-size=1000,900",
             "--virtual-time-budget=8000",
             "--enable-logging=stderr",
             "--dump-dom",
@@ -216,17 +230,17 @@ def visit(page: plot.Replay, folder: Path, width: int = 1000) -> dict[str, Any]:
     )
     assert "CONSOLE" not in done.stderr
     (found,) = re.findall(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
-    seen: dict[str, Any] = json.loads(html.unescape(found))
-    return seen
+    return json.loads(html.unescape(found))
 
 
 @pytest.mark.skipif(not BROWSER, reason="neither Chromium nor Chrome is installed")
 def test_a_reader_plays_steps_and_slides(wave: Any, tmp_path: Path) -> None:
     recorder, _ = wave
-    seen = visit(recorder.replay(title=TITLE), tmp_path)
+    page = recorder.replay(title=TITLE).html
+    seen = visit(page.replace("<title>", TOOLS + "<title>").replace("</body>", DRIVER + "</body>"), tmp_path)
     assert seen["errors"] == []
     assert seen["title"] == TITLE
-    assert min(seen["pixels"]) > 10  # both canvases have something on them
+    assert min(seen["colors"]) > 10  # both canvases have something on them
     moments = {what: (int(epoch), button) for what, epoch, _, _, button, _ in seen["told"]}
     assert moments == {
         "start": (0, "Play"),
@@ -252,12 +266,14 @@ def test_a_reader_plays_steps_and_slides(wave: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not BROWSER, reason="neither Chromium nor Chrome is installed")
-def test_every_kind_is_drawn_also_in_a_narrow_window(classes: Any, tmp_path: Path) -> None:
+def test_every_kind_is_drawn_also_in_a_narrow_frame(classes: Any, tmp_path: Path) -> None:
     recorder, _ = classes
-    for kind, width in (("boundary", 1000), ("weights", 500), ("network", 500)):
-        folder = tmp_path / kind
-        folder.mkdir()
-        seen = visit(recorder.replay(kind=kind), folder, width)
-        assert seen["errors"] == []
-        assert min(seen["pixels"]) > 10
-        assert not seen["wide"]
+    frames = {
+        (kind, width): recorder.replay(kind=kind)._repr_html_().replace('width="100%"', f'width="{width}"')
+        for kind, width in (("boundary", 900), ("weights", 320), ("network", 320), ("loss", 320))
+    }
+    seen = visit(f"<!DOCTYPE html><body>{TOOLS}{''.join(frames.values())}{ONLOOKER}</body>", tmp_path)
+    for (kind, width), frame in zip(frames, seen, strict=True):
+        assert len(frame["colors"]) == (1 if kind == "loss" else 2)
+        assert min(frame["colors"]) > 10
+        assert frame["wide"] == frame["width"] <= width
