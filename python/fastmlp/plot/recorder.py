@@ -224,18 +224,26 @@ class Recorder:
             raise ValueError("nothing is recorded yet: pass the recorder to train(..., callbacks=[recorder])")
         if not isinstance(title, str):
             raise TypeError(f"title must be a string, not {title!r}")
-        if (X is None) != (Y is None):
-            raise ValueError("X and Y go together: pass both, or none for those trained on")
         net = self._network.copy()
         n_in = net.layer_sizes[0]
         default = {1: "fit", 2: "boundary"}.get(n_in, "weights")
         n_needed, make = checks.find(default if kind is None else kind, scenes.KINDS, "kind")
         if n_needed not in (0, n_in):
-            raise ValueError(f"kind {kind!r} is for networks with {n_needed} inputs, and this one has {n_in}")
-        samples = self._samples if X is None else _some(*check_samples(net, X, Y, None, self._loss)[:2])  # type: ignore[arg-type]
+            inputs = "one input" if n_needed == 1 else f"{n_needed} inputs"
+            raise ValueError(f"kind {kind!r} is for networks with {inputs}, and this one has {n_in}")
+        samples = self._checked(X, Y)
         words = f"{'-'.join(map(str, net.layer_sizes))}, {', '.join(dict.fromkeys(net.activations))}"
         scene = make(net, self.snapshots, *(samples or (None, None))) if make else None
         return scenes.Film(scene, list(self.epochs), self.history, title, words)
+
+    def _checked(self, X: npt.ArrayLike | None, Y: npt.ArrayLike | None) -> tuple[Array, Array] | None:
+        """Return the user's samples, or those trained on."""
+        if X is not None and Y is not None:
+            inputs, targets, _ = check_samples(self._network, X, Y, None, self._loss)
+            return _some(inputs, targets)
+        if X is not None or Y is not None:
+            raise ValueError("X and Y go together: pass both, or none for those trained on")
+        return self._samples
 
 
 def _some(X: Any, Y: Array) -> tuple[Array, Array]:
