@@ -226,7 +226,7 @@ class Network(Trainable):
         if Y is None:
             X = self._inputs(X)
             _, Z, A, _ = self._core.trace(X, None, core_loss(SquaredError()))
-            return Trace([None, *Z], [dense(X), *A])
+            return Trace([None, *Z], [dense(X), *A], origin=self._origin())
         chosen = loss_of(loss, self.activations[-1])
         X, Y, _ = self._samples(X, Y, None, chosen)
         losses, slope = self._given_slope(X, Y, chosen)
@@ -237,7 +237,7 @@ class Network(Trainable):
             _, Z, A, delta = self._core.trace(X, slope, core_loss(Given()))
         gradients = self.gradients(X, Y, loss)
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
-        return Trace([None, *Z], [dense(X), *A], J, [None, *delta], dW, db)
+        return Trace([None, *Z], [dense(X), *A], J, [None, *delta], dW, db, self._origin(Y, chosen))
 
     def jacobian(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every parameter.

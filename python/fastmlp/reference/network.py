@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,10 @@ class Network(Layers):
     def trace(self, X: InputsLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
         """Return every quantity of a step; see :meth:`fastmlp.Network.trace`."""
         if Y is None:
-            return self.forward(self._inputs(X))
+            return replace(self.forward(self._inputs(X)), origin=self._origin())
         J = loss_of(loss, self.activations[-1])
         X, Y, _ = check_samples(self, X, Y, None, J)
-        return self.backward(self.forward(X), Y, J)
+        return replace(self.backward(self.forward(X), Y, J), origin=self._origin(Y, J))
 
     def jacobian(self, X: InputsLike) -> Array:
         """Return the derivatives of Y_hat by all parameters; see :meth:`fastmlp.Network.jacobian`."""
