@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import fastmlp
 from fastmlp import reference
-from fastmlp.reference.activations import ACTIVATIONS, LINKS
+from fastmlp.reference.activations import ACTIVATIONS
 from fastmlp.reference.arrays import Array
+from fastmlp.reference.links import LINKS
 from fastmlp.reference.losses import LOSSES
 
 DIGITS = 7

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from . import _core, reference
 from .reference import checks
-from .reference.activations import Link, activation_of, output_activation_of, pulled_back
+from .reference.activations import activation_of, output_activation_of, pulled_back
 from .reference.arrays import Array
 from .reference.dropout import Dropout
 from .reference.layers import Layers
+from .reference.links import Link
 from .reference.loss_choice import CustomLoss, LossSpec, loss_of
 from .reference.losses import Given, Loss, SquaredError
 from .reference.results import Gradients, Trace

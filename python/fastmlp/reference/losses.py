@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks
-from .activations import Softmax, logistic
+from .activations import logistic
 from .arrays import Array
+from .links import Softmax
 
 MAX_LEVELS = 16
 
@@ -31,14 +32,12 @@ class Loss(ABC):
     link: ClassVar[str | None] = None
     # What its targets must be, in words; None where any number will do.
     domain: ClassVar[str | None] = None
-    # The loss of one output (or target) and its derivative by it, or by its net input where there is a link, in the
-    # letters that ``letters`` gives; as :mod:`.explanation.formulas` reads them. None where nobody knows.
+    # The loss of one output or target, and its derivative by it or, with a link, by its net input: in the letters of
+    # ``letters``, for :mod:`.explanation.formulas` to read. None where nobody knows.
     formula: ClassVar[str | None] = None
     derivative_formula: ClassVar[str | None] = None
-    # The same loss from the net inputs, where the outputs would not say it as exactly.
-    stable_formula: ClassVar[str | None] = None
-    # What is taken for a target, if that may be something else.
-    labels_formula: ClassVar[str | None] = None
+    stable_formula: ClassVar[str | None] = None  # the same from the net input, exact where the output is not
+    labels_formula: ClassVar[str | None] = None  # what is taken for a target, where it may be something else
 
     @classmethod
     def key(cls) -> str:

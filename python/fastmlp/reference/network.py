@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks, divergence
-from .activations import Link, activation_of, output_activation_of
+from .activations import activation_of, output_activation_of
 from .arrays import Array
 from .dropout import Dropout
 from .layers import Layers
 from .levenberg_marquardt import Run
+from .links import Link
 from .loop import run_batches
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss

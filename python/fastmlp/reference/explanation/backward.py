@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation, Link
+from ..activations import Activation
 from ..arrays import Array
+from ..links import Link
 from ..losses import Loss
 from ..results import Origin, Trace
 from .formulas import filled, number, parse, tree

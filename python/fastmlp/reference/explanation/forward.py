@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import specs
-from ..activations import Link
 from ..arrays import Array
+from ..links import Link
 from ..losses import Loss
 from ..results import Origin, Trace
 from . import formulas

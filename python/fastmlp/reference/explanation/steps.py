@@ -6,7 +6,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..activations import Activation, Link, activation_of, output_activation_of
+from ..activations import Activation, activation_of, output_activation_of
+from ..links import Link
 from ..losses import Loss
 from ..results import Origin
 from . import formulas
