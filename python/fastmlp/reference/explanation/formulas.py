@@ -23,6 +23,7 @@ DEFINITIONS = {
     "phi(z)": "exp(-z**2 / 2) / sqrt(2 * pi)",
 }
 MEANINGS = {
+    "delta": "delta without the number of a layer is a parameter of the loss.",
     "log": "log is the natural logarithm.",
     "Phi": "Phi is the cumulative distribution of the standard normal, whose density is phi.",
     "row_sum": "The sum is that of the row.",

@@ -115,7 +115,7 @@ def _equation(equation: Equation, digits: Digits) -> str:
         lines.append(
             f"{letters if i == 0 else ''} &{SIGNS[equation.sign if i == 0 else '=']} {write.write(side)}".strip()
         )
-    body = " \\\\\n".join(lines)
+    body = " \\\\[0.5em]\n".join(lines)
     return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
 
 
