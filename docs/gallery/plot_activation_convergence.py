@@ -38,7 +38,7 @@ def curve(activation, learning_rate, start):
 def curves(learning_rate):
     """Return J of shape (9, EPOCHS) for every activation."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fastmlp.DivergenceWarning)  # exp does, at the larger rate
+        warnings.simplefilter("ignore", fastmlp.DivergenceWarning)  # exp overflows
         return {name: np.array([curve(name, learning_rate, start) for start in range(9)]) for name in ACTIVATIONS}
 
 
