@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -203,6 +204,15 @@ def test_numbers_of_every_size_are_written() -> None:
     assert not re.search(r"-0\b(?!\.)", trace.explain())
 
 
+def test_a_network_that_overflowed_is_explained_too() -> None:
+    net = fastmlp.Network.from_parameters([[[1e200, -1e200]], [[1e200], [1e200]]], activation="linear")
+    trace = net.trace([[1.0]], [[0.0]])
+    assert "= [ nan ]" in trace.explain(learning_rate=0.1)
+    assert r"\infty" in net.trace([[1e200]]).explain("markdown")
+    assert "\u221e" in net.trace([[1e200]]).explain("html")
+    ElementTree.fromstring(trace.explain("html"))
+
+
 def test_outputs_that_round_to_certainty_have_a_loss_that_holds() -> None:
     net = fastmlp.Network.from_parameters([[[1.0]]], output_activation="sigmoid")
     text = net.trace([[40.0], [-3.0], [0.5]], [[0.0], [0.0], [1.0]], "log_loss").explain(digits=DIGITS)
@@ -269,6 +279,7 @@ def test_a_notebook_shows_the_formulas() -> None:
     assert isinstance(text, str)
     assert repr(text) == text
     assert text._repr_markdown_() == trace.explain("markdown")
+    assert pickle.loads(pickle.dumps(text))._repr_markdown_() == text._repr_markdown_()
 
 
 @pytest.mark.parametrize(

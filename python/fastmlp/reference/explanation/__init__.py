@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .. import checks
 from ..results import Origin, Trace
 from . import markdown, page, text
@@ -23,7 +25,7 @@ class Explanation(str):
 
     markdown: str
 
-    def __new__(cls, written: str, markdown: str) -> Explanation:
+    def __new__(cls, written: str, markdown: str = "") -> Explanation:
         explanation = super().__new__(cls, written)
         explanation.markdown = markdown
         return explanation
@@ -47,7 +49,8 @@ def explain(trace: Trace, format: str, *, digits: int, learning_rate: float | No
         if trace.origin.loss is None:
             raise ValueError("learning_rate needs gradients: pass targets, net.trace(X, Y)")
         learning_rate = checks.number(learning_rate, "learning_rate", 0, math.inf)
-    sections = _sections(trace, trace.origin, learning_rate, how)
+    with np.errstate(all="ignore"):  # a network may have overflowed: its numbers are written as they are
+        sections = _sections(trace, trace.origin, learning_rate, how)
     content = (_title(trace, trace.origin), _notes(trace, how), sections, how)
     return Explanation(write(*content), markdown.write(*content))
 
