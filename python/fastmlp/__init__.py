@@ -5,6 +5,7 @@ NumPy, written to be read. The environment variable FASTMLP_SIMD (baseline, v3, 
 an instruction set; ``fastmlp doctor`` tells which there are.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import _simd as _simd  # acts when it is imported
@@ -27,6 +28,7 @@ from .reference.solvers import LevenbergMarquardt
 from .tracking import MLflowLog, OptunaPruning
 
 if TYPE_CHECKING:
+    from . import plot as plot
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import MLPRegressor as MLPRegressor
 
@@ -73,8 +75,10 @@ def __getattr__(name: str) -> Any:
         from . import estimators
 
         return getattr(estimators, name)
+    if name == "plot":
+        return import_module(".plot", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ESTIMATORS])
+    return sorted({*globals(), *_ESTIMATORS, "plot"})

@@ -6,23 +6,30 @@ depends on or changes pyplot's state. Notebooks show what is returned where it i
 writes it to a file. For windows, draw into a figure of pyplot: ``plot.network(net, ax=plt.gca())``, and ``plt.show()``.
 
 Colours and lines suit light and dark grounds, such as after ``plt.style.use("dark_background")``.
+
+:class:`Recorder` and :class:`Live` are callbacks for ``train``: they show a run afterwards, as a moving picture, and
+while it goes on.
 """
 
 from .activity import neurons
-from .animation import animate_fit
 from .classes import confusion_matrix, decision_boundary
 from .course import history, losses
 from .diagram import network
 from .distributions import histograms
 from .functions import activations
+from .live import Live
 from .progress import convergence, fits
+from .recorder import Recorder
 from .regression import predictions
+from .replay import Replay
 from .style import FILE_TYPES, matplotlib, save
 
 __all__ = [
     "FILE_TYPES",
+    "Live",
+    "Recorder",
+    "Replay",
     "activations",
-    "animate_fit",
     "confusion_matrix",
     "convergence",
     "decision_boundary",

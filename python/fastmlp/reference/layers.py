@@ -15,8 +15,9 @@ from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
+from .losses import Loss
 from .portable import Portable
-from .results import Gradients
+from .results import Gradients, Origin
 from .sparse import Inputs, InputsLike
 
 # Rows whose derivatives by the inputs are computed together.
@@ -200,6 +201,11 @@ class Layers(Portable, ABC):
     @abstractmethod
     def _first_delta(self, X: Inputs, Y_hat: Array, slope: Array) -> Array:
         """Return delta[1] of each row by itself, for derivatives ``slope`` of something by the outputs."""
+
+    def _origin(self, Y: Array | None = None, loss: Loss | None = None) -> Origin:
+        """Return what a trace is computed from, as it is now."""
+        weights, biases = (tuple(a.copy() for a in arrays) for arrays in (self._weights, self._biases))
+        return Origin(weights, biases, self._activations, Y, loss)
 
     def _in_float64(self: Self) -> Self:
         """Return an independent network with the same parameters in float64."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..activations import LINKS, activation_of, output_activation_of
+from ..activations import activation_of, output_activation_of
 from ..arrays import Array
+from ..links import LINKS
 from . import forms, text
 from .model import Model, Program
 
