@@ -6,9 +6,6 @@ A :class:`fastmlp.plot.Recorder` keeps snapshots of a run. What it has kept beco
 slider that replays the run in the browser.
 """
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 import fastmlp
@@ -44,8 +41,7 @@ net.train(
 recorder.replay(title="Three spirals")
 
 # %%
-# The weights of the same run, as a file. Its name says the format: ``.gif``, or ``.mp4`` where ffmpeg is installed.
+# The weights of the same run. The first argument may be a file, whose name says the format: ``.gif``, or ``.mp4`` where
+# ffmpeg is installed.
 
-path = Path(tempfile.mkdtemp()) / "weights.gif"
-recorder.animate(path, kind="weights")
-print(f"{len(recorder.epochs)} frames, {path.stat().st_size // 1000} kB")
+recorder.animate(kind="weights")
