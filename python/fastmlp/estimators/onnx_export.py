@@ -16,6 +16,7 @@ from ..reference import files
 from ..reference.arrays import Array
 from ..reference.onnx_graph import Graph
 from ..reference.onnx_network import add_network, written
+from ..reference.sealed import to_json
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -97,8 +98,8 @@ def model_of(scalers: Sequence[Any], est: Any) -> ModelProto:
     est._add_predictions(graph, add_network(graph, net, X))
     names = getattr([*scalers, est][0], "feature_names_in_", None)
     if names is not None:
-        metadata["features"] = files.to_json(list(names))
-    return graph.model(network=files.description(net), **metadata)
+        metadata["features"] = to_json(list(names))
+    return graph.model(network=to_json(files.spec(net)), **metadata)
 
 
 def model_of_pipeline(pipeline: Any) -> ModelProto:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks, trees
+from . import checks, tensors, trees
+from .sealed import Codec
 
 if TYPE_CHECKING:
     from .monitor import State
 
-FORMAT = "fastmlp-checkpoint-1"
+FORMATS = ("fastmlp-checkpoint-2", "fastmlp-checkpoint-1")
 PREVIOUS = ".previous"
 
 
@@ -77,7 +78,7 @@ class Checkpoint:
             raise FileNotFoundError(f"there is no folder {folder!r} for the checkpoint")
         self._last = time.monotonic()
         try:
-            trees.read(self.path, FORMAT)
+            trees.read(self.path, state.network._codec, FORMATS)
             self._is_whole = True
         except (OSError, ValueError):
             self._is_whole = False
@@ -107,13 +108,13 @@ def save(path: str, state: State, previous: str | None = None) -> None:
         "callbacks": [callback.state() for callback in with_state(state.callbacks)],
     }
     try:
-        trees.write(path, FORMAT, tree, previous)
+        trees.write(path, state.network._codec, FORMATS[0], tree, previous)
     except OSError as error:
         what = f"{error.strerror}: this checkpoint was not written, and the last one is as it was"
         raise OSError(error.errno, what, path) from error
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read(path: str | os.PathLike[str], codec: Codec = tensors) -> dict[str, Any]:
     """Return the newest checkpoint that is whole: the file, or the one before it.
 
     Raises
@@ -124,10 +125,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         If what is there is damaged.
     """
     try:
-        return trees.read(path, FORMAT)
+        return trees.read(path, codec, FORMATS)
     except (FileNotFoundError, ValueError):
         try:
-            return trees.read(os.path.realpath(path) + PREVIOUS, FORMAT)
+            return trees.read(os.path.realpath(path) + PREVIOUS, codec, FORMATS)
         except (FileNotFoundError, ValueError):
             pass
         raise
@@ -143,7 +144,7 @@ def resume(path: str | os.PathLike[str], state: State) -> None:
     OSError
         If it cannot be read.
     """
-    saved = read(path)
+    saved = read(path, state.network._codec)
     try:
         _check(saved, state)
         _restore(saved, state)

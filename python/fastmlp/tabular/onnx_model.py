@@ -15,6 +15,7 @@ import numpy as np
 from ..reference import files
 from ..reference.onnx_graph import Graph
 from ..reference.onnx_network import add_network
+from ..reference.sealed import to_json
 from .columns import Column, Number, OneHot, Valued
 from .model import TabularModel
 from .table import MISSING, is_missing
@@ -43,8 +44,8 @@ def onnx_model(model: TabularModel) -> ModelProto:
         _add_classes(graph, model, Y_hat)
     else:
         _add_numbers(graph, model, Y_hat)
-    names = files.to_json([column.name for column in model.columns])
-    return graph.model(network=files.description(net), features=names, target=model.target)
+    names = to_json([column.name for column in model.columns])
+    return graph.model(network=to_json(files.spec(net)), features=names, target=model.target)
 
 
 def _inputs(graph: Graph, model: TabularModel) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import checks, files
+from .. import checks
 from ..arrays import Array
+from ..atomic import write_atomically
 from . import text
 from .fixed import forward
 from .floats import FloatProgram
@@ -64,7 +65,7 @@ def export(
     if model.labels:
         parts.insert(2, text.labels(f"{name}_labels", model.labels))
     content = "\n".join(parts)
-    files.write_atomically(path, [content.encode("ascii")])
+    write_atomically(path, [content.encode("ascii")])
     return report
 
 
