@@ -201,12 +201,52 @@ def test_every_so_many_epochs_or_seconds(data: Data, path: Path) -> None:
                 written.append(epoch)
 
     run(fastmlp.Network, data, 10, callbacks=[Checkpoint(path, every=3), Watcher()])
-    assert written == [3, 6, 9]
+    assert written == [3, 6, 9, 10]
     path.unlink()
     written.clear()
     run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path, seconds=0), Watcher()])
-    run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path, seconds=1e6), Watcher()])
     assert written == [1, 2, 3]
+    path.unlink()
+    written.clear()
+    run(fastmlp.Network, data, 9, callbacks=[Checkpoint(path, seconds=1e6), Watcher()])
+    assert written == [1, 9]
+
+
+@pytest.mark.parametrize("how", [{"every": 1000}, {"seconds": 1e6}], ids=str)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interruption_leaves_a_checkpoint(
+    backend: Any, data: Data, path: Path, error: type[BaseException], how: dict[str, Any], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN_COPIES", 0)
+
+    class Interruption:
+        def on_epoch_end(self, state: Any) -> None:
+            if state.epoch == 7:
+                state.network.parameters[:] = 0  # as if in the midst of an epoch
+                raise error
+
+    arguments: dict[str, Any] = {"dropout": 0.2, "validation_data": 0.3}
+    whole = run(backend, data, 20, callbacks=[EarlyStopping(50)], **arguments)
+    with pytest.raises(error):
+        run(backend, data, 20, callbacks=[Interruption(), EarlyStopping(50), Checkpoint(path, **how)], **arguments)
+    assert checkpoints.read(path)["epoch"] == 6
+    assert run(backend, data, 20, resume=path, callbacks=[EarlyStopping(50)], **arguments) == whole
+
+
+def test_an_interruption_while_it_is_written(backend: Any, data: Data, path: Path, monkeypatch: Any) -> None:
+    whole, replace, calls = run(backend, data, 20), os.replace, []
+
+    def interrupt(*names: Any) -> None:
+        calls.append(names)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(backend, data, 20, callbacks=[Checkpoint(path, every=5)])
+    assert checkpoints.read(path)["epoch"] == 5
+    assert run(backend, data, 20, resume=path) == whole
 
 
 def test_it_is_a_safetensors_file(data: Data, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from typing import Any
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         model.training = _told(args, table, samples, None)
         layout.save(model, args.output)
-        print(f"fastmlp: stopped; the network as it stands is in {args.output}", file=sys.stderr)
+        goes_on = f"; --resume {args.checkpoint} goes on" if args.checkpoint and os.path.exists(args.checkpoint) else ""
+        print(f"fastmlp: stopped; the network as it stands is in {args.output}{goes_on}", file=sys.stderr)
         return 130
     model.training = {**_told(args, table, samples, history), "metrics": report}
     layout.save(model, args.output)
