@@ -234,9 +234,12 @@ def test_a_wrong_description_is_refused(path: Path, changes: dict[str, Any], mes
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h["__metadata__"].update(format="fastmlp-model-3"), "its format is 'fastmlp-model-3': what is read"),
-        (lambda h: h["__metadata__"].update(format="fastmlp-checkpoint-2"), "its format is 'fastmlp-checkpoint-2'"),
-        (lambda h: h["__metadata__"].pop("format"), "its format is None"),
+        (
+            lambda h: h["__metadata__"].update(format="fastmlp-model-3"),
+            "it is a fastmlp-model-3, and what is read here",
+        ),
+        (lambda h: h["__metadata__"].update(format="fastmlp-checkpoint-2"), "it is a fastmlp-checkpoint-2"),
+        (lambda h: h["__metadata__"].pop("format"), "it is a None"),
         (lambda h: h["__metadata__"].pop("network"), "network is missing"),
         (lambda h: h["__metadata__"].update(network=[1]), "network is missing"),
         (lambda h: h["__metadata__"].update(table=7), "table is missing"),
@@ -263,7 +266,7 @@ def test_a_wrong_header_is_refused(path: Path, network_class: Any, change: Any, 
     ("changes", "message"),
     [
         ({"format": "pt"}, "not a fastmlp model: its header is another's"),
-        ({"format_version": "7"}, "its format is 'fastmlp-model-7'"),
+        ({"format_version": "7"}, "it is a fastmlp-model-7"),
         ({"network": "[1]"}, "damaged: its checksum does not agree"),
         ({"network": "{" * 100_000}, "network is not JSON"),
         ({"table": "{"}, "table is not JSON"),

@@ -101,7 +101,7 @@ def _content(file: BinaryIO, formats: tuple[str, ...]) -> tuple[bytes, dict[str,
         raise ValueError(f"not a {kind}: its header is another's")
     described = _described(header)
     if described.get("format") not in formats:
-        raise ValueError(f"its format is {described.get('format')!r}: what is read here is {' and '.join(formats)}")
+        raise ValueError(f"it is a {described.get('format')}, and what is read here is a {' or '.join(formats)}")
     file.seek(0)
     content, digest = file.read(size), hashlib.sha256()
     start, stop = (8 + place for place in seal.span(1))

@@ -8,6 +8,7 @@ no place in its column's order gives NaN, as no error can be raised there.
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 # Names that outputs and the network's tensors have: a column with such a name gets underscores at its end.
 TAKEN = re.compile(r"label|probabilities|scores|variable|std|[WbZA]\d+")
 
-# How programs write missing values, as what looks them up knows no rule for capitals.
-WORDS = sorted({word for m in MISSING for word in (m, m.upper(), m.capitalize(), m.title())} | {"NaN"})
+# Missing values in all capitals and small letters, as what looks them up knows no rule for those.
+WORDS = sorted({"".join(letters) for word in MISSING for letters in product(*zip(word, word.upper(), strict=True))})
 
 
 def onnx_model(model: TabularModel) -> ModelProto:

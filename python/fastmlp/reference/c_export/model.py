@@ -91,7 +91,8 @@ class Model:
             raise ValueError("output_scaling is for regression: the outputs of this network are scores of classes")
         if KINDS[self.kind] and self.gives_net_inputs:
             raise ValueError(
-                f"kind {self.kind!r} leaves out the outputs' {self.activation.name!r}: so no output_scaling"
+                f"{self.kind} arithmetic gives the net inputs of {self.activation.name!r}, which the scaling of the "
+                "outputs does not fit: take float32 or float64"
             )
 
     @property
