@@ -32,6 +32,7 @@ def to_c(
     output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     input_names: Sequence[str] | None = None,
     labels: npt.ArrayLike | None = None,
+    input_fill: npt.ArrayLike | None = None,
 ) -> CReport:
     """Write a model as a C header that predicts, for microcontrollers and other places without Python.
 
@@ -63,6 +64,9 @@ def to_c(
         Names of the inputs in their order, for a comment.
     labels : array_like, shape (n_classes,), optional
         What the outputs stand for, integers or texts: a comment and an array. A single sigmoid output has two.
+    input_fill : array_like, shape (n_in,), optional
+        What stands in for NaN in each input, before the scaling; NaN where nothing does. A model file of
+        ``fastmlp train --impute`` brings it along already.
 
     Returns
     -------
@@ -100,10 +104,11 @@ def to_c(
         "output_scaling": output_scaling,
         "input_names": input_names,
         "labels": labels,
+        "input_fill": input_fill,
     }
-    for what in ("input_scaling", "output_scaling"):
+    for what in ("input_scaling", "output_scaling", "input_fill"):
         if given[what] is not None and found.get(what) is not None:
-            raise ValueError(f"{what}: the model has a scaling of its own")
+            raise ValueError(f"{what}: the model has one of its own")
     arguments: dict[str, Any] = found | {what: value for what, value in given.items() if value is not None}
     return export(network, path, name, kind, calibration, **arguments)
 
@@ -141,6 +146,7 @@ def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
         "input_scaling": (model.inputs.mean, model.inputs.scale),
         "input_names": model.input_names,
         "labels": model.classes or None,
+        "input_fill": model.input_fill,
     }
     if not model.has_probabilities:
         arguments["output_scaling"] = (model.outputs.mean, model.outputs.scale)
