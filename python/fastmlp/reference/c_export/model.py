@@ -49,7 +49,7 @@ class Model:
     output_scaling: Scaling | None
     input_names: list[str] | None
     labels: list[Any] | None
-    input_fill: Array | None
+    input_fill: Array | None = None
 
     @classmethod
     def checked(
