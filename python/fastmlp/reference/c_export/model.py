@@ -61,7 +61,7 @@ class Model:
         output_scaling: Any,
         input_names: Sequence[str] | None,
         labels: npt.ArrayLike | None,
-        input_fill: npt.ArrayLike | None,
+        input_fill: npt.ArrayLike | None = None,
     ) -> Model:
         """Return what is exported, or raise an error that names what is wrong."""
         n_in, n_out = network.layer_sizes[0], network.layer_sizes[-1]
