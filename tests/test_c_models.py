@@ -170,15 +170,15 @@ def test_other_steps_and_models_are_refused_by_name(tmp_path: Path) -> None:
 
     est = fastmlp.MLPRegressor(hidden_layer_sizes=(2,), solver="lbfgs", max_iter=5000).fit(X, X[:, 0])
     path = tmp_path / "model.h"
-    for step, message in (
-        (PCA(), "step 'pca' is a PCA: there is C code for StandardScaler and MinMaxScaler"),
-        (preprocessing.StandardScaler(), "step 'standardscaler', a StandardScaler, is not fitted"),
-        (preprocessing.MinMaxScaler(clip=True).fit(X), "MinMaxScaler with clip=True"),
+    for step, error, message in (
+        (PCA(), TypeError, "step 'pca' is a PCA: before the estimator, to_c takes StandardScaler, MinMaxScaler"),
+        (preprocessing.StandardScaler(), ValueError, "This StandardScaler instance is not fitted"),
+        (preprocessing.MinMaxScaler(clip=True).fit(X), ValueError, "MinMaxScaler with clip=True"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(error, match=message):
             fastmlp.to_c(make_pipeline(step, est), path)
     for other in (make_pipeline(LinearRegression()), LinearRegression()):
-        with pytest.raises(TypeError, match="not a LinearRegression"):
+        with pytest.raises(TypeError, match="a LinearRegression"):
             fastmlp.to_c(other, path)
     with pytest.raises(ValueError, match="not fitted"):
         fastmlp.MLPRegressor().to_c(path)

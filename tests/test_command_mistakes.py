@@ -104,6 +104,7 @@ def test_a_solver_without_its_package(capsys: Captured, monkeypatch: pytest.Monk
         ["--activation", "relu(1)"],
         ["--loss", "square"],
         ["--loss", "huber(-1)"],
+        ["--loss", "quantile(0.5, 0.5)"],
         ["--optimizer", "x"],
         ["--schedule", "x"],
         ["--dtype", "float16"],

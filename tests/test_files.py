@@ -69,6 +69,14 @@ def test_round_trip(path: Path, network_class: Any, dtype: str, bias: bool) -> N
     assert loaded.parameters.flags.writeable
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predictions_have_the_same_bits_after_it(path: Path, simd: str, dtype: str, rng: np.random.Generator) -> None:
+    net = fastmlp.Network([5, 40, 33, 3], ["gelu", "tanh"], "softmax", dtype=dtype, random_state=0)
+    X = rng.standard_normal((70, 5))
+    net.save(path)
+    assert fastmlp.load(path).predict(X).tobytes() == net.predict(X).tobytes()
+
+
 def test_load_functions(path: Path) -> None:
     fastmlp.Network([2, 3, 1]).save(path)
     assert type(fastmlp.load(path)) is fastmlp.Network

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .errors import UserError
@@ -17,9 +16,6 @@ from .reference.layers import Layers
 
 if TYPE_CHECKING:
     from .reference.c_export import CReport
-
-# Steps of a pipeline that can stand before an estimator: of scikit-learn, by the names of their classes.
-SCALERS = ("StandardScaler", "MinMaxScaler")
 
 
 def to_c(
@@ -76,10 +72,12 @@ def to_c(
     Raises
     ------
     ValueError
-        If the model has a step that C code is not written for, which is named, fixed point has no calibration data or
-        would overflow, a parameter is not finite, or an argument is outside its range.
+        If a scaler clips, fixed point has no calibration data or would overflow, a parameter is not finite, or an
+        argument is outside its range.
     TypeError
-        If the model is none, or an argument of the wrong type.
+        If the model is none, an argument is of the wrong type, or a pipeline has another step, which is named.
+    NotFittedError
+        If an estimator or a step of a pipeline is not fitted.
     OSError
         If the file cannot be written.
 
@@ -154,27 +152,9 @@ def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
 
 
 def _pipeline(model: Any) -> tuple[Layers, dict[str, Any]]:
-    *before, (_, last) = model.steps
-    network, arguments = _taken_apart(last)
-    mean, scale = np.zeros(network.layer_sizes[0]), np.ones(network.layer_sizes[0])
-    for step, scaler in before:
-        if scaler is None or scaler == "passthrough":
-            continue
-        shift, factor = _scaling(step, scaler)
-        mean, scale = mean + shift * scale, scale * factor
+    from .estimators.pipelines import as_scaling, taken_apart
+
+    scalers, est = taken_apart(model, "to_c", "scale the data before, and export the estimator alone")
+    network, arguments = _taken_apart(est)
     names = getattr(model, "feature_names_in_", None)
-    return network, arguments | {"input_scaling": (mean, scale), "input_names": names}
-
-
-def _scaling(step: str, scaler: Any) -> tuple[Any, Any]:
-    """Return mean and scale of a scaler: it gives (x - mean) / scale."""
-    kind = type(scaler).__name__
-    if kind not in SCALERS or not type(scaler).__module__.startswith("sklearn."):
-        raise ValueError(f"step {step!r} is a {kind}: there is C code for {' and '.join(SCALERS)} before an estimator")
-    if not hasattr(scaler, "scale_"):
-        raise ValueError(f"step {step!r}, a {kind}, is not fitted yet")
-    if kind == "StandardScaler":
-        return scaler.mean_ if scaler.with_mean else 0.0, scaler.scale_ if scaler.with_std else 1.0
-    if scaler.clip:
-        raise ValueError(f"step {step!r} is a MinMaxScaler with clip=True: there is no C code for the clipping")
-    return -scaler.min_ / scaler.scale_, 1 / scaler.scale_
+    return network, arguments | {"input_scaling": as_scaling(scalers, network.layer_sizes[0]), "input_names": names}

@@ -10,7 +10,7 @@ from .. import SGD, Adagrad, Adam, AdamW, LevenbergMarquardt, Lion, NAdam, RMSpr
 from ..errors import UserError
 from ..lbfgs import LBFGS
 from ..reference import specs
-from ..reference.losses import LOSSES, SquaredError
+from ..reference.losses import LOSSES, Quantile, SquaredError
 from ..reference.optimizers import Optimizer
 from ..reference.schedules import Schedule
 from ..reference.solvers import Solver
@@ -50,9 +50,11 @@ SCHEDULES: dict[str, Callable[[int], Schedule]] = {
 def loss(text: str) -> str:
     """Check the name of a loss for argparse."""
     try:
-        specs.make(text, {made.name: made for made in LOSSES.values()}, "loss")
+        made = specs.make(text, {made.name: made for made in LOSSES.values()}, "loss")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if isinstance(made, Quantile) and len({f"{level:g}" for level in made.levels}) < len(made.levels):
+        raise argparse.ArgumentTypeError(f"{text!r} has a level twice: its columns would have one name")
     return text.strip()
 
 

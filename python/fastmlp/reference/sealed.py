@@ -84,7 +84,7 @@ def read(
         content, described = _content(file, formats)
     try:
         return described, codec.load(content)
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"its tensors are none: {error}") from None
 
 
