@@ -172,7 +172,7 @@ class TestTables:
         model = trained(frames.DataFrame(columns), y)
         columns["petal length"] = [*map(str, columns["petal length"][:-1]), "large"]
         for method in (model.predict, lambda X: model.fit(X, y), lambda X: model.partial_fit(X, y)):
-            with pytest.raises(ValueError, match=r"contains text: row 149, column 'petal length' is 'large'.*OneHotEnc"):
+            with pytest.raises(ValueError, match=r"contains text: row 149, column 'petal length' is 'large'"):
                 method(frames.DataFrame(columns))
 
     def test_columns_in_another_order_are_refused(self, frames: Any, iris: Data) -> None:

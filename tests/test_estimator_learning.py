@@ -86,9 +86,7 @@ def test_several_quantiles_have_no_r2(diabetes: Data) -> None:
     with pytest.raises(ValueError, match="pass scoring='loss'"):
         model.fit(*diabetes)
     assert model.set_params(scoring="loss").fit(*diabetes).best_validation_score_ < 0
-    with pytest.raises(
-        ValueError, match=r"R\^2 is not defined for several quantiles: see sklearn"
-    ):
+    with pytest.raises(ValueError, match=r"R\^2 is not defined for several quantiles: see sklearn"):
         model.score(*diabetes)
     weight = np.arange(442.0)
     model.set_params(loss="quantile(0.5)").fit(*diabetes)
