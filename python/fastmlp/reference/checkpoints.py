@@ -32,8 +32,8 @@ class Checkpoint:
     there from which the run can go on. The one before is kept as ``path + ".previous"``, which ``resume`` takes where
     the newest is damaged or missing. All other callbacks are told of an epoch's end first, whatever their order.
 
-    The last epoch's end is written too. An interruption, or another error, has written what was at the end of an epoch
-    before it, of the last one or one of the second before that.
+    The last epoch's end is written too. An interruption, or another error, leaves what was at the end of the last epoch
+    before it, or of one up to a second earlier; a copy in memory holds that until then.
 
     Parameters
     ----------
