@@ -6,7 +6,6 @@ import inspect
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,18 +173,3 @@ def test_without_scikit_learn_its_command_is_named(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match=r"scikit-learn is not installed: pip install 'fastmlp\[sklearn\]'"):
         ALL[name]()
-
-
-GALLERY = sorted(Path(__file__).parents[1].glob("docs/gallery/plot_*.py"))
-
-
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
-def test_the_scripts_of_the_gallery_run(path, monkeypatch):
-    import matplotlib.pyplot as plt
-
-    monkeypatch.setattr(plt, "show", lambda: None)
-    with matplotlib.rc_context({"backend": "agg"}):
-        plt.switch_backend("agg")
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {})
-        assert plt.get_fignums()
-        plt.close("all")

@@ -16,9 +16,7 @@ from fastmlp import plot
 X, X_test, y, y_test = train_test_split(*load_diabetes(return_X_y=True, scaled=False), random_state=0)
 mean, scale = X.mean(axis=0), X.std(axis=0)
 
-model = fastmlp.MLPRegressor(
-    hidden_layer_sizes=(5,), activation="tanh", solver="lm", alpha=10, max_iter=1000, random_state=0
-)
+model = fastmlp.MLPRegressor(hidden_layer_sizes=(5,), activation="tanh", solver="lm", alpha=20, random_state=0)
 model.fit((X - mean) / scale, (y - y.mean()) / y.std())
 y_hat = model.predict((X_test - mean) / scale) * y.std() + y.mean()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from . import _core, tensors
 from ._core import LevenbergMarquardtFloat32, LevenbergMarquardtFloat64, Progress, Rule
 from .reference import divergence
 from .reference.arrays import Array
@@ -35,6 +35,7 @@ class Trainable(Layers):
     """Layers whose parameters the compiled core can train."""
 
     _core: _core.NetworkFloat32 | _core.NetworkFloat64
+    _codec = tensors
 
     def train(
         self,

@@ -13,7 +13,7 @@ from ..reference import checks
 from ..reference.arrays import Array
 from .curves import draw_losses
 from .scenes import Diagram, Film, Fit, Plane, Weights
-from .style import BLACK, COLORS, TARGET, VERMILION, line, matplotlib, new_panels
+from .style import COLORS, TARGET, VERMILION, ink, line, matplotlib, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -32,7 +32,6 @@ MOST_FPS, MOST_DPI = 100, 1000
 LAST_MILLISECONDS = 1500
 
 # Colours of classes, and those of numbers from the least to the largest, and from negative to positive.
-CLASSES = [color for color in COLORS if color != BLACK]
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 
 
@@ -173,7 +172,7 @@ def _draw_plane(axes: Axes, scene: Plane) -> Show:
 
 
 def _class_color(i: int) -> str:
-    return CLASSES[int(i) % len(CLASSES)]
+    return COLORS[int(i) % len(COLORS)]
 
 
 def _colors(scene: Plane, frame: int) -> Array:
@@ -198,7 +197,7 @@ def _draw_weights(panels: list[Axes], scene: Weights) -> Show:
         axes.set_title(name)
         axes.set(xticks=[], yticks=[])
         if scene.has_bias:
-            axes.axhline(len(matrices[0]) - 1.5, color=BLACK, linewidth=1)
+            axes.axhline(len(matrices[0]) - 1.5, color=ink(), linewidth=1)
     panels[0].figure.colorbar(images[-1], ax=panels, fraction=0.03)
 
     def show(frame: int) -> None:
@@ -240,8 +239,8 @@ def _draw_network(axes: Axes, scene: Diagram) -> Show:
 def _draw_losses(axes: Axes, film: Film) -> Show:
     draw_losses(axes, film.history)
     curves = [curve for curve in (film.history.loss, film.history.validation_loss) if curve]
-    moment = axes.axvline(0, color=BLACK, linewidth=1, alpha=0.5)
-    (dots,) = axes.plot([], [], "o", color=BLACK, markersize=5, clip_on=False)
+    moment = axes.axvline(0, color=ink(), linewidth=1, alpha=0.5)
+    (dots,) = axes.plot([], [], "o", color=ink(), markersize=5, clip_on=False)
     axes.set_xlim(0, max(1, len(film.history.loss)))
 
     def show(frame: int) -> None:

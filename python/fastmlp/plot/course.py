@@ -172,7 +172,7 @@ def _draw_losses(axes: Axes, runs: dict[str, Curves], first: int, log: bool | No
             label = "validation" if single else f"{name}, validation"
             _draw_with_best(axes, curves["validation_loss"], label, first, np.nanargmin, color=color, linestyle=dash)
     everything = np.concatenate([curves[key] for curves in runs.values() for key in LOSSES if key in curves])
-    if _spans(everything) if log is None else checks.flag(log, "log"):
+    if spans(everything) if log is None else checks.flag(log, "log"):
         axes.set_yscale("log")
     axes.set(title="loss", ylabel="J")
     axes.locator_params(axis="x", integer=True)
@@ -188,7 +188,7 @@ def _draw_curve(axes: Axes, name: str, curves: dict[str, Array], runs: list[str]
             _draw_with_best(axes, curve, run, 1, BEST[name], color=color)
         else:
             axes.plot(_epochs(curve, 1), curve, label=run or None, color=color, linewidth=2)
-    if name in ("learning_rate", "gradient_norm") and _spans(np.concatenate(list(curves.values()))):
+    if name in ("learning_rate", "gradient_norm") and spans(np.concatenate(list(curves.values()))):
         axes.set_yscale("log")
     axes.locator_params(axis="x", integer=True)
     if any(axes.get_legend_handles_labels()[1]):
@@ -210,7 +210,7 @@ def _epochs(curve: Array, first: int) -> Array:
     return np.arange(first, first + len(curve))
 
 
-def _spans(values: Array) -> bool:
+def spans(values: Array) -> bool:
     """Return whether values are positive and of more than one order of magnitude."""
     values = values[np.isfinite(values)]
     return bool(values.size and values.min() > 0 and values.max() > SPAN * values.min())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..reference.arrays import Array
 from ..reference.results import History
+from .course import spans
 from .style import BLUE, VERMILION, matplotlib
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 N_POINTS = 800
 
 STYLES: dict[str, dict[str, Any]] = {
-    "loss": {"color": VERMILION, "linewidth": 2},
-    "validation": {"color": BLUE, "linewidth": 2, "linestyle": "--"},
+    "loss": {"color": BLUE, "linewidth": 2},
+    "validation": {"color": VERMILION, "linewidth": 2},
 }
 
 
@@ -35,10 +35,7 @@ def loss_curves(history: History) -> dict[str, tuple[Array, Array]]:
 
 def is_wide(history: History) -> bool:
     """Return whether a logarithmic axis shows the losses better."""
-    values = [values[np.isfinite(values)] for _, values in loss_curves(history).values()]
-    together = np.concatenate(values) if values else np.ones(1)
-    low, high = (float(f(together)) if len(together) else math.nan for f in (np.min, np.max))
-    return low > 0 and high > 10 * low
+    return spans(np.concatenate([np.empty(0), *(values for _, values in loss_curves(history).values())]))
 
 
 def draw_losses(axes: Axes, history: History) -> None:

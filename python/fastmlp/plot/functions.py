@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..reference.activations import ACTIVATIONS, LINKS, activation_of
+from ..reference.activations import ACTIVATIONS, activation_of
 from ..reference.arrays import Array
+from ..reference.links import LINKS
 from .models import network_of
 from .style import BLUE, VERMILION, colors_of, new_panels, panel
 

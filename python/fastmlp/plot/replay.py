@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..reference.arrays import Array
-from ..reference.files import write_atomically
+from ..reference.atomic import write_atomically
 from .curves import is_wide, loss_curves
 from .scenes import Diagram, Film, Fit, Plane, Weights
-from .style import BLACK, COLORS
+from .style import COLORS
 
 # Six colours from the least number to the largest: matplotlib's viridis.
 SEQUENTIAL = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
@@ -80,7 +80,7 @@ def describe(film: Film, title: str) -> dict[str, Any]:
         "title": title,
         "network": film.network,
         "label": LABELS.get(kind or "", ""),
-        "colors": [color for color in COLORS if color != BLACK],
+        "colors": COLORS,
         "sequential": SEQUENTIAL,
         "epochs": film.epochs,
         "loss": _at(history.loss, film.epochs),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
+from . import checks, tensors
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
@@ -18,6 +18,7 @@ from .loss_choice import LossSpec
 from .losses import Loss
 from .portable import Portable
 from .results import Gradients, Origin
+from .sealed import Codec
 from .sparse import Inputs, InputsLike
 
 # Rows whose derivatives by the inputs are computed together.
@@ -28,6 +29,9 @@ Self = TypeVar("Self", bound="Layers")
 
 class Layers(Portable, ABC):
     """Sizes, activations and parameters: what both networks share, whoever computes with them."""
+
+    # What their files are written and read by.
+    _codec: Codec = tensors
 
     def __init__(
         self,

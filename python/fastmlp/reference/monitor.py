@@ -65,6 +65,11 @@ class State:
     callbacks: list[Any]
     fingerprint: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch follows: all are done, or a callback has asked to stop."""
+        return self.epoch >= self.epochs or self.history.stop_reason != ALL_DONE
+
 
 class Callback(Protocol):
     """What ``train(callbacks=...)`` takes: any object with one or more of these methods.
