@@ -176,6 +176,21 @@ def diabetes() -> tuple[Array, Array]:
     return X, (y - y.mean()) / y.std()
 
 
+@pytest.fixture(scope="session")
+def classifier() -> tuple[Any, Any, Any]:
+    """Give a pipeline fitted to the irises, which knows names of features and classes, and its data."""
+    from sklearn.datasets import load_iris
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    iris = load_iris(as_frame=True)
+    names = iris.target_names[iris.target]
+    model = make_pipeline(
+        StandardScaler(), fastmlp.MLPClassifier((4,), "tanh", solver="lbfgs", alpha=0.1, random_state=0)
+    )
+    return model.fit(iris.data, names), iris.data, names
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder."""

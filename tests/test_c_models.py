@@ -137,7 +137,7 @@ def test_a_model_of_the_command_line(tmp_path: Path) -> None:
     files.save(fastmlp.Network([2, 1]), tmp_path / "other.safetensors", {"inputs": 1})
     with pytest.raises(ValueError, match=r"other\.safetensors: the names of its columns are missing"):
         fastmlp.to_c(tmp_path / "other.safetensors", tmp_path / "price.h")
-    with pytest.raises(ValueError, match="the model has a scaling of its own"):
+    with pytest.raises(ValueError, match="input_scaling: the model has one of its own"):
         fastmlp.to_c(model, tmp_path / "price.h", input_scaling=([0, 0], [1, 1]))
 
 
@@ -170,15 +170,15 @@ def test_other_steps_and_models_are_refused_by_name(tmp_path: Path) -> None:
 
     est = fastmlp.MLPRegressor(hidden_layer_sizes=(2,), solver="lbfgs", max_iter=5000).fit(X, X[:, 0])
     path = tmp_path / "model.h"
-    for step, message in (
-        (PCA(), "step 'pca' is a PCA: there is C code for StandardScaler and MinMaxScaler"),
-        (preprocessing.StandardScaler(), "step 'standardscaler', a StandardScaler, is not fitted"),
-        (preprocessing.MinMaxScaler(clip=True).fit(X), "MinMaxScaler with clip=True"),
+    for step, error, message in (
+        (PCA(), TypeError, "step 'pca' is a PCA: before the estimator, to_c takes StandardScaler, MinMaxScaler"),
+        (preprocessing.StandardScaler(), ValueError, "This StandardScaler instance is not fitted"),
+        (preprocessing.MinMaxScaler(clip=True).fit(X), ValueError, "MinMaxScaler with clip=True"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(error, match=message):
             fastmlp.to_c(make_pipeline(step, est), path)
     for other in (make_pipeline(LinearRegression()), LinearRegression()):
-        with pytest.raises(TypeError, match="not a LinearRegression"):
+        with pytest.raises(TypeError, match="a LinearRegression"):
             fastmlp.to_c(other, path)
     with pytest.raises(ValueError, match="not fitted"):
         fastmlp.MLPRegressor().to_c(path)
@@ -243,7 +243,7 @@ def test_what_float_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="output_scaling is for regression"):
         softmax.to_c(tmp_path / "model.h", output_scaling=([1, 1], [1, 1]))
     exp = fastmlp.Network([2, 1], output_activation="exp")
-    with pytest.raises(ValueError, match="leaves out the outputs' 'exp'"):
+    with pytest.raises(ValueError, match="int8 arithmetic gives the net inputs of 'exp'"):
         exp.to_c(tmp_path / "model.h", kind="int8", calibration=[[1, 2]], output_scaling=([1], [1]))
 
 
@@ -300,3 +300,27 @@ def test_a_failed_export_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError):  # noqa: PT011  # of any text
         net.to_c(tmp_path / "model.h", kind="float64")
     assert (tmp_path / "model.h").read_bytes() == before
+
+
+@needs_gcc
+@pytest.mark.parametrize("kind", [*FLOATS, *FIXED])
+@pytest.mark.parametrize("scaling", [None, ([1.0, 2.0, 3.0], [0.5, 0.1, 2.0])], ids=["unscaled", "scaled"])
+def test_what_stands_in_for_nan(tmp_path: Path, kind: str, scaling: Any) -> None:
+    net = make_network(fastmlp.Network, [3, 6, 2], "tanh")
+    arguments: dict[str, Any] = {"kind": kind, "calibration": X, "input_scaling": scaling}
+    net.to_c(tmp_path / "model.h", input_fill=[0.7, np.nan, -1.1], **arguments)
+    gaps = X.copy()
+    gaps[::2, 0] = gaps[::3, 2] = np.nan
+    filled = np.where(np.isnan(gaps), np.float32([0.7, 0, -1.1]), gaps)
+    found = outputs_of(tmp_path, {"model": (kind, np.vstack([gaps, filled]))}, *WARNINGS)["model"]
+    if kind == "float64":  # which has more digits of what stands in
+        np.testing.assert_allclose(found[: len(X)], found[len(X) :], rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(found[: len(X)], found[len(X) :])
+    header = (tmp_path / "model.h").read_text()
+    assert "What stands in for NaN: 0 0.7, 2 -1.1" in header
+    net.to_c(tmp_path / "plain.h", input_fill=[np.nan] * 3, **arguments)
+    assert "isnan" not in (tmp_path / "plain.h").read_text()
+    for fill in ([1.0], [np.inf, 1, 1]):
+        with pytest.raises(ValueError, match="input_fill must be 3 number"):
+            net.to_c(tmp_path / "model.h", input_fill=fill)

@@ -17,8 +17,7 @@ import fastmlp
 from fastmlp import Checkpoint, CSVLog, EarlyStopping, LogToLogger
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.optimizers import OPTIMIZERS, SGD, Adam
-from fastmlp.reference.progress import ProgressBar, ProgressLine, make_progress
-from fastmlp.reference.results import History
+from fastmlp.reference.progress import ProgressLine, ProgressPanel, make_progress
 
 Data = tuple[Array, Array]
 
@@ -254,34 +253,12 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_a_bar_where_rich_is_installed(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_panel_where_rich_is_installed(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(make_progress(), ProgressLine)
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert isinstance(make_progress(), ProgressBar)
+    assert isinstance(make_progress(), ProgressPanel)
     monkeypatch.setitem(sys.modules, "rich.console", None)
     assert isinstance(make_progress(), ProgressLine)
-
-
-def test_the_bar_ends_on_the_last_epoch(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    monkeypatch.setenv("COLUMNS", "120")
-    history = fastmlp.Network([2, 8, 1]).train(*data, epochs=30, validation_data=0.2, progress=True)
-    assert "epoch 30/30" in terminal.getvalue()
-    assert f"loss {history.loss[-1]:.6g}  validation {history.validation_loss[-1]:.6g}" in terminal.getvalue()
-    assert terminal.getvalue().count("\n") == 1
-
-
-def test_without_rich_a_terminal_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    line = ProgressLine()
-    line._last -= 1
-    line.show(1, 2, History([0.5]))
-    line.show(2, 2, History([0.5, 0.25]))
-    line.close()
-    first, *_, last = terminal.getvalue().split("\r")[1:]
-    assert first.startswith("epoch 1/2  loss 0.5")
-    assert last.startswith("epoch 2/2  loss 0.25")
-    assert last.endswith("\n")
 
 
 @pytest.mark.parametrize("optimizer", [*OPTIMIZERS, fastmlp.LevenbergMarquardt, fastmlp.LBFGS])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import errno
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+from test_files import rewrite
 from test_schedules import EXAMPLES as SCHEDULES
 
 import fastmlp
 from fastmlp import Checkpoint, EarlyStopping, reference
-from fastmlp.reference import checkpoints, files, trees
+from fastmlp.reference import atomic, checkpoints, tensors
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.optimizers import RULES, SGD, Adam
 from fastmlp.reference.schedules import Constant, ReduceOnPlateau
@@ -201,12 +201,52 @@ def test_every_so_many_epochs_or_seconds(data: Data, path: Path) -> None:
                 written.append(epoch)
 
     run(fastmlp.Network, data, 10, callbacks=[Checkpoint(path, every=3), Watcher()])
-    assert written == [3, 6, 9]
+    assert written == [3, 6, 9, 10]
     path.unlink()
     written.clear()
     run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path, seconds=0), Watcher()])
-    run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path, seconds=1e6), Watcher()])
     assert written == [1, 2, 3]
+    path.unlink()
+    written.clear()
+    run(fastmlp.Network, data, 9, callbacks=[Checkpoint(path, seconds=1e6), Watcher()])
+    assert written == [1, 9]
+
+
+@pytest.mark.parametrize("how", [{"every": 1000}, {"seconds": 1e6}], ids=str)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interruption_leaves_a_checkpoint(
+    backend: Any, data: Data, path: Path, error: type[BaseException], how: dict[str, Any], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN_COPIES", 0)
+
+    class Interruption:
+        def on_epoch_end(self, state: Any) -> None:
+            if state.epoch == 7:
+                state.network.parameters[:] = 0  # as if in the midst of an epoch
+                raise error
+
+    arguments: dict[str, Any] = {"dropout": 0.2, "validation_data": 0.3}
+    whole = run(backend, data, 20, callbacks=[EarlyStopping(50)], **arguments)
+    with pytest.raises(error):
+        run(backend, data, 20, callbacks=[Interruption(), EarlyStopping(50), Checkpoint(path, **how)], **arguments)
+    assert checkpoints.read(path)["epoch"] == 6
+    assert run(backend, data, 20, resume=path, callbacks=[EarlyStopping(50)], **arguments) == whole
+
+
+def test_an_interruption_while_it_is_written(backend: Any, data: Data, path: Path, monkeypatch: Any) -> None:
+    whole, replace, calls = run(backend, data, 20), os.replace, []
+
+    def interrupt(*names: Any) -> None:
+        calls.append(names)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(backend, data, 20, callbacks=[Checkpoint(path, every=5)])
+    assert checkpoints.read(path)["epoch"] == 5
+    assert run(backend, data, 20, resume=path) == whole
 
 
 def test_it_is_a_safetensors_file(data: Data, path: Path) -> None:
@@ -221,7 +261,7 @@ DAMAGES = {
     "empty": lambda content: b"",
     "a byte changed": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
     "a digit of its history changed": lambda content: content.replace(b"[0.01,0.01,", b"[0.02,0.01,", 1),
-    "a model": lambda content: content.replace(b"fastmlp-checkpoint-1", b"fastmlp", 1),
+    "a model": lambda content: content.replace(b"fastmlp-checkpoint-2", b"fastmlp-model-2", 1),
 }
 
 
@@ -253,7 +293,7 @@ def test_a_damaged_file_does_not_take_the_place_of_a_whole_one(data: Data, path:
         comes_last = True
 
         def on_epoch_end(self, state: Any) -> None:
-            previous = trees.read(f"{path}.previous", checkpoints.FORMAT)
+            previous = checkpoints.read(f"{path}.previous")
             epochs.append((checkpoints.read(path)["epoch"], previous["epoch"]))
 
     run(fastmlp.Network, data, 12, resume=path, callbacks=[Checkpoint(path), Watcher()])
@@ -267,36 +307,48 @@ def test_any_kind_of_number(backend: Any, data: Data, path: Path, rate: Any) -> 
     assert run(backend, data, 20, SGD(rate, normalized=True), resume=path)[0] == whole[0]
 
 
-def test_headers_that_lie_are_refused(data: Data, path: Path) -> None:
+@pytest.mark.parametrize("codec", [fastmlp.tensors, tensors])
+def test_headers_that_lie_are_refused(data: Data, path: Path, codec: Any) -> None:
     run(fastmlp.Network, data, 1, callbacks=[Checkpoint(path)])
     content = path.read_bytes()
-    n = int.from_bytes(content[:8], "little")
-    entries, rest = json.loads(content[8 : 8 + n]), content[8 + n :]
-
-    def write(**changed: Any) -> None:
-        opening = {**entries["__metadata__"], "sha256": files.NO_DIGEST}
-        header = json.dumps({**entries, "__metadata__": opening, **changed}, separators=(",", ":")).encode()
-        length = len(header).to_bytes(8, "little")
-        digest = files._digest(length, header, rest).encode()
-        path.write_bytes(length + header.replace(files.NO_DIGEST.encode(), digest, 1) + rest)
-
-    write()
-    assert checkpoints.read(path)["epoch"] == 1
-    entry = entries["parameters"]
     for lie in (
         {"shape": [2**62, 4]},
         {"shape": [-1, -21]},
         {"data_offsets": [0, 2**40]},
-        {"data_offsets": [4, entry["data_offsets"][1] + 4]},
+        {"data_offsets": [4, 4]},
         {"dtype": "F16"},
         {"dtype": ["F32"]},
         {"shape": "F32"},
     ):
-        write(parameters={**entry, **lie})
-        with pytest.raises(ValueError, match="damaged"):
-            checkpoints.read(path)
-    write(more={"dtype": "F32", "shape": [0], "data_offsets": entries["optimizer.slots.v"]["data_offsets"][1:] * 2})
-    assert checkpoints.read(path)["epoch"] == 1
+        rewrite(path, lambda header, lie=lie: header["parameters"].update(lie))
+        with pytest.raises(ValueError, match=r"run\.checkpoint: "):
+            checkpoints.read(path, codec)
+        path.write_bytes(content)
+    rewrite(path, lambda header: header["__metadata__"].update(tree=[]))
+    with pytest.raises(ValueError, match="it holds no tree"):
+        checkpoints.read(path, codec)
+
+
+@pytest.mark.parametrize("codec", [fastmlp.tensors, tensors])
+def test_every_prefix_is_refused(data: Data, path: Path, codec: Any) -> None:
+    run(fastmlp.Network, data, 1, callbacks=[Checkpoint(path)])
+    content = path.read_bytes()
+    for n in range(0, len(content), 3):
+        path.write_bytes(content[:n])
+        with pytest.raises(ValueError, match=r"run\.checkpoint: "):
+            checkpoints.read(path, codec)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_checkpoints_of_every_version_go_on(backend: Any, version: int) -> None:
+    golden = Path(__file__).with_name("data") / f"models-{version}" / "run.checkpoint"
+    X = np.linspace(-1, 1, 30, dtype="f4").reshape(15, 2)
+    arguments = {"batch_size": 4, "optimizer": Adam(0.01), "random_state": 0}
+    whole, resumed = (backend([2, 3, 1], random_state=0) for _ in range(2))
+    whole.train(X, X[:, 0] * X[:, 1], epochs=8, **copy.deepcopy(arguments))
+    history = resumed.train(X, X[:, 0] * X[:, 1], epochs=8, resume=golden, **copy.deepcopy(arguments))
+    assert len(history.loss) == 8
+    np.testing.assert_allclose(resumed.parameters, whole.parameters, rtol=1e-4)
 
 
 OTHER_RUNS: dict[str, tuple[dict[str, Any], str]] = {
@@ -372,7 +424,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
                 if fails == "fsync":
                     monkeypatch.setattr(os, "fsync", full)
                 else:
-                    monkeypatch.setattr(files, "open", full, raising=False)
+                    monkeypatch.setattr(atomic, "open", full, raising=False)
 
     net, optimizer = backend([2, 5, 1], random_state=0), Adam(0.01)
     arguments: dict[str, Any] = {"batch_size": 7, "optimizer": optimizer, "random_state": 3}

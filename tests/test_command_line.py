@@ -160,7 +160,7 @@ def test_ctrl_c_in_a_process() -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert b"fastmlp: stopped; the network as it stands is in model.safetensors\n" in err
+    assert b"fastmlp: stopped; the network as it stands is in model.safetensors; --resume run goes on\n" in err
     assert code("info", "model.safetensors") == 0
 
 

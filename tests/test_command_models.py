@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,42 @@ def test_evaluation_of_numbers(capsys: Captured) -> None:
     assert told["rows"] == 120
     guess = y - layout.load("model.safetensors").guess
     assert told["plainest_guess"]["RMSE"] == pytest.approx(np.sqrt((guess**2).mean()))
+
+
+@pytest.mark.parametrize("target", ["price", "size"])
+def test_weights_of_an_evaluation_are_rows_that_are_there_so_often(target: str, capsys: Captured) -> None:
+    train_price(*QUICK)
+    train_size(*QUICK)
+    model = "model.safetensors" if target == "price" else "size"
+    header, *rows = read(Path("houses.csv").read_text(encoding="utf-8"))
+    write("weighted.csv", [*header, "w"], [[*row, i % 3] for i, row in enumerate(rows)])
+    write("repeated.csv", header, [row for i, row in enumerate(rows) for _ in range(i % 3)])
+    weighted = results(capsys, "evaluate", model, "weighted.csv", "--weights", "w")
+    repeated = results(capsys, "evaluate", model, "repeated.csv")
+    for name in ("metrics", "plainest_guess"):
+        assert weighted[name] == pytest.approx(repeated[name])
+    assert weighted["metrics"] != results(capsys, "evaluate", model, "houses.csv")["metrics"]
+    write("bad.csv", [*header, "w"], [[*row, i - 1] for i, row in enumerate(rows)])
+    assert "bad.csv, line 2, column 'w': -1 is negative" in error_of(
+        capsys, "evaluate", model, "bad.csv", "--weights=w"
+    )
+    write("bad.csv", [*header, "w"], [[*row, 0] for row in rows])
+    assert "column 'w': all weights are 0" in error_of(capsys, "evaluate", model, "bad.csv", "--weights=w")
+
+
+def test_predictions_as_parquet(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    train_size(*QUICK)
+    options = ("predict", "size", "houses.csv", "--probabilities", "--output")
+    assert code(*options, "out.csv") == code(*options, "out.parquet") == 0
+    table = parquet.read_table("out.parquet")
+    header, *rows = read(Path("out.csv").read_text(encoding="utf-8"))
+    assert table.column_names == header
+    assert [[str(cell) for cell in row.values()] for row in table.to_pylist()] == rows
+    assert [str(field.type) for field in table.schema] == ["string", "double", "double", "double"]
+    assert "leave out one of them" in error_of(capsys, *options, "out.parquet", "--json")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "pip install 'fastmlp[parquet]'" in error_of(capsys, *options, "more.parquet")
 
 
 def test_evaluation_of_classes(capsys: Captured) -> None:
@@ -225,7 +262,6 @@ MISTAKES = [
     (("export", "model.safetensors", "model.safetensors"), "model.safetensors: this is what is read from"),
     (("export", "model.safetensors", "m.onnx", "--name", "x"), "--name is for C, and this export is to onnx"),
     (("export", "model.safetensors", "m.h", "--arithmetic", "int8"), "--arithmetic int8 needs --calibration DATA"),
-    (("export", "model.safetensors", "m.h", "--name", "2"), "name '2' must be a C identifier"),
     (("export", "model.safetensors", "-", "--to", "c", "--json"), "--json and an output of - would both be on"),
     (("export", "none", "m.onnx"), "none: No such file"),
     (("export", "houses.csv", "m.safetensors"), "houses.csv: not a fastmlp model"),
@@ -256,6 +292,10 @@ def test_mistakes(
     before = files_of(models)
     assert error_of(capsys, *arguments).startswith(f"fastmlp: {message}")
     assert files_of(models) == before
+
+
+def test_a_name_that_c_has_not(capsys: Captured) -> None:
+    assert "argument --name: name '2' must be a C identifier" in error_of(capsys, "export", "m", "m.h", "--name", "2")
 
 
 def test_a_limit_that_is_no_number(capsys: Captured) -> None:

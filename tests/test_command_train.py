@@ -359,6 +359,23 @@ def test_ctrl_c_saves_what_is_there(capsys: Captured) -> None:
     assert layout.load("model.safetensors").training["end"] == "stopped by Ctrl-C"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no signal reaches one thread there")
+def test_ctrl_c_leaves_a_checkpoint_that_goes_on(capsys: Captured) -> None:
+    write_houses()
+    base = (*PRICE, "--quiet", "--dropout", "0.1", "--hidden", "8")
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    try:
+        assert code(*base, "--epochs", "100000000", "--checkpoint", "run", "--checkpoint-every", "1000") == 130
+    finally:
+        timer.cancel()
+    assert capsys.readouterr().err.endswith("is in model.safetensors; --resume run goes on\n")
+    done = read_checkpoint("run")["epoch"]
+    assert code(*base, "--epochs", str(done + 5), "--resume", "run", "--output", "resumed") == 0
+    assert code(*base, "--epochs", str(done + 5), "--output", "whole") == 0
+    assert Path("resumed").read_bytes() == Path("whole").read_bytes()
+
+
 def test_the_report_as_json(capsys: Captured) -> None:
     write_houses()
     told = results(capsys, *PRICE, *QUICK)

@@ -131,6 +131,14 @@ def test_sparse_numbers_that_are_not_finite(form: Any, iris: Data) -> None:
             call()
 
 
+def test_text_in_arrays_is_named_by_column(iris: Data) -> None:
+    X = iris[0].astype(object)
+    X[7, 2] = "large"
+    for given in (X, X.astype(str), X.tolist()):
+        with pytest.raises(ValueError, match="Input X contains text: row 7, column 2 is 'large'"):
+            trained(given, iris[1])
+
+
 class TestTables:
     """Data frames of pandas and of polars."""
 
@@ -157,6 +165,15 @@ class TestTables:
         columns["petal length"][7] = float("inf")
         with pytest.raises(ValueError, match="Input X contains infinity: row 7, column 'petal length'"):
             model.predict(frames.DataFrame(columns))
+
+    def test_text_is_named_by_column(self, frames: Any, iris: Data) -> None:
+        X, y = iris
+        columns: dict[str, list[Any]] = dict(zip(NAMES, X.T.tolist(), strict=True))
+        model = trained(frames.DataFrame(columns), y)
+        columns["petal length"] = [*map(str, columns["petal length"][:-1]), "large"]
+        for method in (model.predict, lambda X: model.fit(X, y), lambda X: model.partial_fit(X, y)):
+            with pytest.raises(ValueError, match=r"contains text: row 149, column 'petal length' is 'large'"):
+                method(frames.DataFrame(columns))
 
     def test_columns_in_another_order_are_refused(self, frames: Any, iris: Data) -> None:
         columns = dict(zip(NAMES, iris[0].T.tolist(), strict=True))

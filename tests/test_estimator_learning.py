@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn import neural_network
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fastmlp import MLPClassifier, MLPRegressor
@@ -86,6 +86,12 @@ def test_several_quantiles_have_no_r2(diabetes: Data) -> None:
     with pytest.raises(ValueError, match="pass scoring='loss'"):
         model.fit(*diabetes)
     assert model.set_params(scoring="loss").fit(*diabetes).best_validation_score_ < 0
+    with pytest.raises(ValueError, match=r"R\^2 is not defined for several quantiles: see sklearn"):
+        model.score(*diabetes)
+    weight = np.arange(442.0)
+    model.set_params(loss="quantile(0.5)").fit(*diabetes)
+    expected = r2_score(diabetes[1], model.predict(diabetes[0]), sample_weight=weight)
+    assert model.score(*diabetes, weight) == expected
 
 
 def test_gaussian_nll_learns_deviations(rng: np.random.Generator) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import __version__ as sklearn_version
 from sklearn import neural_network
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.fixes import parse_version
+from test_badges import CHECKS
 from threadpoolctl import threadpool_limits
 
 import fastmlp
@@ -60,6 +63,8 @@ def test_every_check_of_scikit_learn(cls: type, variant: str) -> None:
     assert not failed
     assert all(re.search(SKIPS, reason) for reason in skipped)
     assert passed > 50
+    if variant == "default" and parse_version(sklearn_version) >= parse_version("1.9"):
+        assert passed >= CHECKS[cls.__name__]
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

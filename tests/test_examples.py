@@ -12,6 +12,7 @@ import pytest
 import fastmlp
 from fastmlp import examples
 from fastmlp.cli import main
+from fastmlp.cli.examples import trace
 from fastmlp.examples import EXAMPLES, matches
 
 QUICK = [number for number in EXAMPLES if EXAMPLES[number].held_by != "spread"]
@@ -110,34 +111,55 @@ def test_the_starts_of_our_own_are_positive_numbers_of_one_decimal(number):
 
 def test_a_trace_shows_every_quantity_of_a_step_by_its_letter_and_shape(capsys):
     assert main(["examples", "3", "--trace"]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    heads = {line[0]: " ".join(line[1:3]) for line in lines if len(line) > 3}
-    for letter, shapes in {
-        "W": ("(1, 2)", "(2, 2)", "(2, 1)"),
-        "Z": ("(1, 2)", "(1, 2)", "(1, 1)"),
-        "delta": ("(1, 2)", "(1, 2)", "(1, 1)"),
-        "dW": ("(1, 2)", "(2, 2)", "(2, 1)"),
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    for line, shapes in {
+        "Z[2] = A[1] @ W[2]": "(1, 2) @ (2, 2) = (1, 2)",
+        "delta[1] = (delta[2] @ W[2].T) * s'(Z[1])": "((1, 2) @ (2, 2)) * (1, 2) = (1, 2)",
+        "dW[1] = X.T @ delta[1]": "(1, 1) @ (1, 2) = (1, 2)",
+        "dW[3] = A[2].T @ delta[3]": "(2, 1) @ (1, 1) = (2, 1)",
     }.items():
-        for l, shape in enumerate(shapes, 1):
-            assert heads[f"{letter}[{l}]"] == shape
-    assert ["J", "=", "0.31205"] in lines
-    assert "Y_hat" in lines[[line[:1] for line in lines].index(["A[3]"])]
-    assert not any(head.startswith("db") for head in heads)
+        assert any(shown.split("  #") == [line.ljust(60), f" {shapes}"] for shown in lines), line
+    assert "  = 0.31205" in lines
+    assert "A[3] = Y_hat" in lines
+    assert "db[" not in out
 
 
 def test_a_trace_ends_with_the_updated_weights(capsys):
     main(["examples", "1", "--trace"])
-    updated = capsys.readouterr().out.partition("updated")[2].splitlines()[1]
-    assert updated.split()[0] == "W[1]"
-    assert "[ 0.77 ]" in updated
+    updated = capsys.readouterr().out.partition("Update")[2].splitlines()
+    assert "W[1] <- W[1] - eta * dW[1]" in updated
+    assert "      = [ 0.77 ]" in updated
 
 
 def test_a_trace_of_a_network_with_biases_shows_b_and_db(capsys):
     main(["examples", "6", "--trace"])
     out = capsys.readouterr().out
     for l in (1, 2, 3, 4):
-        assert f"  b[{l}] " in out
-        assert f"  db[{l}] " in out
+        assert f" + b[{l}] " in out
+        assert f"\ndb[{l}] = " in out
+
+
+@pytest.mark.parametrize(
+    ("format", "beginning"), [("text", "One step"), ("markdown", "# "), ("html", "<!DOCTYPE html>")]
+)
+def test_a_trace_in_a_format_is_printed_alone(format, beginning, capsys):
+    assert main(["examples", "3", "--trace", "--format", format]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(beginning)
+    assert out.rstrip("\n") == trace(EXAMPLES[3], format).rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["3"], ["--trace"], ["1", "2", "--trace"], ["3", "--trace", "--json"], ["3", "--trace", "--plot", "."]],
+)
+def test_a_format_is_that_of_the_trace_of_one_example(arguments, capsys):
+    assert main(["examples", *arguments, "--format", "html"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "fastmlp: --format goes with --trace and the number of one example, and with nothing else\n",
+    )
 
 
 @pytest.mark.parametrize("number", ["0", "8", "-1"])

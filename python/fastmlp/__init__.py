@@ -28,6 +28,7 @@ from .reference.solvers import LevenbergMarquardt
 from .tracking import MLflowLog, OptunaPruning
 
 if TYPE_CHECKING:
+    from . import plot as plot
     from .diagnosis import Diagnosis as Diagnosis
     from .diagnosis import Finding as Finding
     from .diagnosis import diagnose as diagnose
@@ -81,8 +82,10 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    if name == "plot":
+        return import_module(".plot", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, "plot"})

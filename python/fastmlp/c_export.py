@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .errors import UserError
@@ -17,9 +16,6 @@ from .reference.layers import Layers
 
 if TYPE_CHECKING:
     from .reference.c_export import CReport
-
-# Steps of a pipeline that can stand before an estimator: of scikit-learn, by the names of their classes.
-SCALERS = ("StandardScaler", "MinMaxScaler")
 
 
 def to_c(
@@ -32,6 +28,7 @@ def to_c(
     output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     input_names: Sequence[str] | None = None,
     labels: npt.ArrayLike | None = None,
+    input_fill: npt.ArrayLike | None = None,
 ) -> CReport:
     """Write a model as a C header that predicts, for microcontrollers and other places without Python.
 
@@ -43,7 +40,7 @@ def to_c(
     model : Network, MLPClassifier, MLPRegressor, Pipeline, str or path-like
         What to write: a network of the core or of the reference, a fitted estimator, a pipeline of StandardScaler or
         MinMaxScaler and such an estimator, or the file of a model that ``fastmlp train``, :func:`fastmlp.save` or
-        :meth:`Network.save` wrote.
+        :meth:`fastmlp.Network.save` wrote.
     path : str or path-like
         Where. A file that is there is replaced; the new one is complete, or the old one stays.
     name : str, default "model"
@@ -63,6 +60,9 @@ def to_c(
         Names of the inputs in their order, for a comment.
     labels : array_like, shape (n_classes,), optional
         What the outputs stand for, integers or texts: a comment and an array. A single sigmoid output has two.
+    input_fill : array_like, shape (n_in,), optional
+        What stands in for NaN in each input, before the scaling; NaN where nothing does. A model file of
+        ``fastmlp train --impute`` brings it along already.
 
     Returns
     -------
@@ -72,10 +72,12 @@ def to_c(
     Raises
     ------
     ValueError
-        If the model has a step that C code is not written for, which is named, fixed point has no calibration data or
-        would overflow, a parameter is not finite, or an argument is outside its range.
+        If a scaler clips, fixed point has no calibration data or would overflow, a parameter is not finite, or an
+        argument is outside its range.
     TypeError
-        If the model is none, or an argument of the wrong type.
+        If the model is none, an argument is of the wrong type, or a pipeline has another step, which is named.
+    NotFittedError
+        If an estimator or a step of a pipeline is not fitted.
     OSError
         If the file cannot be written.
 
@@ -100,10 +102,11 @@ def to_c(
         "output_scaling": output_scaling,
         "input_names": input_names,
         "labels": labels,
+        "input_fill": input_fill,
     }
-    for what in ("input_scaling", "output_scaling"):
+    for what in ("input_scaling", "output_scaling", "input_fill"):
         if given[what] is not None and found.get(what) is not None:
-            raise ValueError(f"{what}: the model has a scaling of its own")
+            raise ValueError(f"{what}: the model has one of its own")
     arguments: dict[str, Any] = found | {what: value for what, value in given.items() if value is not None}
     return export(network, path, name, kind, calibration, **arguments)
 
@@ -141,6 +144,7 @@ def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
         "input_scaling": (model.inputs.mean, model.inputs.scale),
         "input_names": model.input_names,
         "labels": model.classes or None,
+        "input_fill": model.input_fill,
     }
     if not model.has_probabilities:
         arguments["output_scaling"] = (model.outputs.mean, model.outputs.scale)
@@ -148,27 +152,9 @@ def _file(path: str | os.PathLike[str]) -> tuple[Layers, dict[str, Any]]:
 
 
 def _pipeline(model: Any) -> tuple[Layers, dict[str, Any]]:
-    *before, (_, last) = model.steps
-    network, arguments = _taken_apart(last)
-    mean, scale = np.zeros(network.layer_sizes[0]), np.ones(network.layer_sizes[0])
-    for step, scaler in before:
-        if scaler is None or scaler == "passthrough":
-            continue
-        shift, factor = _scaling(step, scaler)
-        mean, scale = mean + shift * scale, scale * factor
+    from .estimators.pipelines import as_scaling, taken_apart
+
+    scalers, est = taken_apart(model, "to_c", "scale the data before, and export the estimator alone")
+    network, arguments = _taken_apart(est)
     names = getattr(model, "feature_names_in_", None)
-    return network, arguments | {"input_scaling": (mean, scale), "input_names": names}
-
-
-def _scaling(step: str, scaler: Any) -> tuple[Any, Any]:
-    """Return mean and scale of a scaler: it gives (x - mean) / scale."""
-    kind = type(scaler).__name__
-    if kind not in SCALERS or not type(scaler).__module__.startswith("sklearn."):
-        raise ValueError(f"step {step!r} is a {kind}: there is C code for {' and '.join(SCALERS)} before an estimator")
-    if not hasattr(scaler, "scale_"):
-        raise ValueError(f"step {step!r}, a {kind}, is not fitted yet")
-    if kind == "StandardScaler":
-        return scaler.mean_ if scaler.with_mean else 0.0, scaler.scale_ if scaler.with_std else 1.0
-    if scaler.clip:
-        raise ValueError(f"step {step!r} is a MinMaxScaler with clip=True: there is no C code for the clipping")
-    return -scaler.min_ / scaler.scale_, 1 / scaler.scale_
+    return network, arguments | {"input_scaling": as_scaling(scalers, network.layer_sizes[0]), "input_names": names}

@@ -65,7 +65,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return the model that :func:`save` or :meth:`Network.save` wrote to a file. No code of the file is run.
+    """Return the model that :func:`fastmlp.save` or a network's own ``save`` wrote. No code of the file is run.
 
     Parameters
     ----------

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from . import _core, reference
 from .reference import checks
-from .reference.activations import Link, activation_of, output_activation_of, pulled_back
+from .reference.activations import activation_of, output_activation_of, pulled_back
 from .reference.arrays import Array
 from .reference.dropout import Dropout
 from .reference.layers import Layers
+from .reference.links import Link
 from .reference.loss_choice import CustomLoss, LossSpec, loss_of
 from .reference.losses import Given, Loss, SquaredError
 from .reference.results import Gradients, Trace
@@ -226,7 +227,7 @@ class Network(Trainable):
         if Y is None:
             X = self._inputs(X)
             _, Z, A, _ = self._core.trace(X, None, core_loss(SquaredError()))
-            return Trace([None, *Z], [dense(X), *A])
+            return Trace([None, *Z], [dense(X), *A], origin=self._origin())
         chosen = loss_of(loss, self.activations[-1])
         X, Y, _ = self._samples(X, Y, None, chosen)
         losses, slope = self._given_slope(X, Y, chosen)
@@ -237,7 +238,7 @@ class Network(Trainable):
             _, Z, A, delta = self._core.trace(X, slope, core_loss(Given()))
         gradients = self.gradients(X, Y, loss)
         dW, db = [None, *gradients.weights], [None, *(gradients.biases or [None] * len(Z))]
-        return Trace([None, *Z], [dense(X), *A], J, [None, *delta], dW, db)
+        return Trace([None, *Z], [dense(X), *A], J, [None, *delta], dW, db, self._origin(Y, chosen))
 
     def jacobian(self, X: InputsLike) -> Array:
         """Return the derivatives of every output with respect to every parameter.

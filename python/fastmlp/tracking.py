@@ -17,7 +17,8 @@ class OptunaPruning:
     trial : optuna.trial.Trial
         The trial, as the objective has it.
     monitor : str, default "validation_loss"
-        The curve that is reported: a name of :meth:`History.curves`. The study's direction has to fit it.
+        The curve that is reported: a name of
+        :meth:`~fastmlp.reference.results.History.curves`. The study's direction has to fit it.
 
     Raises
     ------

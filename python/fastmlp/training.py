@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from . import _core, tensors
 from ._core import LevenbergMarquardtFloat32, LevenbergMarquardtFloat64, Progress, Rule
 from .reference import divergence
 from .reference.arrays import Array
@@ -35,6 +35,7 @@ class Trainable(Layers):
     """Layers whose parameters the compiled core can train."""
 
     _core: _core.NetworkFloat32 | _core.NetworkFloat64
+    _codec = tensors
 
     def train(
         self,
@@ -90,14 +91,15 @@ class Trainable(Layers):
             hold out for that: before the first epoch, the first ones of a permutation drawn from
             ``random_state``. Each call draws anew; pass the samples themselves to keep them.
         callbacks : iterable of objects, default ()
-            Objects with one or more of the methods on_train_begin(state), on_epoch_end(state) and
+            Objects with one or more of the methods on_train_begin(state), on_epoch_end(state), on_progress(state) and
             on_train_end(state), such as :class:`fastmlp.EarlyStopping`, :class:`fastmlp.Checkpoint`,
             :class:`fastmlp.CSVLog` or :class:`fastmlp.LogToLogger`; a run stops when on_epoch_end gives back
-            something truthy, and a string is the reason. Without callbacks and metrics no Python code runs
+            something truthy, and a string is the reason. Without on_epoch_end and metrics no Python code runs
             between epochs, which is faster for very small networks.
         progress : bool, default False
-            Show epoch, loss and time on stderr: a bar on a terminal where rich is installed
-            (``pip install 'fastmlp[progress]'``), otherwise one line.
+            Show epoch, losses and time on stderr: with their course, speed and the time left on a terminal where rich
+            is installed (``pip install 'fastmlp[progress]'``), otherwise in one line. That is drawn ten times a
+            second, however many epochs that are.
         random_state : None, int or numpy.random.Generator, optional
             Source of the shuffles, of dropout and of the rows to hold out. A Generator goes on where it was.
         n_threads : int, optional

@@ -4,7 +4,7 @@ Each command is a module of this folder with ``add(commands)``, which declares i
 ``run(args)``, which does the work and returns the exit code. Results go to standard output, progress,
 warnings and errors to standard error, and an error is one line.
 
-It is built on argparse, which every Python has: the base install needs NumPy alone, a command starts
+It is built on argparse, which every Python has: the base install needs little, a command starts
 without the time that importing a larger library takes, and what argparse lacks is small (errors of one
 line, and help pages whose examples keep their lines).
 """

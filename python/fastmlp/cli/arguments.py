@@ -10,13 +10,14 @@ from typing import Any
 
 from ..errors import UserError
 from ..reference.activations import activation_of
+from ..reference.checks import MAX_THREADS
 from ..tabular.reading import READERS
 
 STANDARD = "-"  # as the name of a file: standard input, or standard output
 
 
-def integer(low: int) -> Callable[[str], int]:
-    """Return a type for argparse: an integer of at least ``low``."""
+def integer(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
+    """Return a type for argparse: an integer from ``low`` to ``high``."""
 
     def convert(text: str) -> int:
         try:
@@ -25,6 +26,8 @@ def integer(low: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{text!r} is not an integer") from None
         if value < low:
             raise argparse.ArgumentTypeError(f"must be at least {low}, not {value}")
+        if value > high:
+            raise argparse.ArgumentTypeError(f"must be at most {high}, not {value}")
         return value
 
     return convert
@@ -102,7 +105,10 @@ class HelpPage(argparse.HelpFormatter):
 def add_threads(command: Any) -> None:
     """Declare --threads."""
     command.add_argument(
-        "--threads", type=integer(1), metavar="N", help="threads to use (default: as many as make it faster)"
+        "--threads",
+        type=integer(1, MAX_THREADS),
+        metavar="N",
+        help="threads to use (default: as many as make it faster)",
     )
 
 

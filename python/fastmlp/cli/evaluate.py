@@ -11,6 +11,7 @@ from ..tabular import layout
 from ..tabular.evaluation import Metrics, confusion, evaluate, name_of_guess, plainest_guess
 from ..tabular.model import TabularModel
 from ..tabular.reading import read_table
+from ..tabular.table import Table
 from ..tabular.targets import places_of
 from . import arguments
 from .output import print_json
@@ -46,6 +47,7 @@ def add(commands: Any) -> None:
             metavar="METRIC=VALUE",
             help=f"fail if a metric is {word} this; may be given several times",
         )
+    command.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row in the metrics")
     arguments.add_format(command)
     arguments.add_json(command)
     arguments.add_quiet(command, "warnings")
@@ -67,10 +69,11 @@ def run(args: argparse.Namespace) -> int:
     model = layout.load(args.model)
     table = read_table(args.data, args.format)
     y = places_of(table, model.target, model.classes) if model.classes else table.numbers(model.target)
+    weight = _weights(args, table)
     X, unknown = model.encode(table)
     warn_of_unknown(unknown, "rows", args.quiet)
     Y_hat = model.predict(X, args.threads)
-    metrics, plainest = evaluate(model, Y_hat, y), plainest_guess(model, y)
+    metrics, plainest = evaluate(model, Y_hat, y, weight), plainest_guess(model, y, weight)
     failures = _failures(args, metrics)
     matrix = confusion(model.points(Y_hat), y, len(model.classes)) if model.classes else None
     if args.json:
@@ -85,6 +88,16 @@ def run(args: argparse.Namespace) -> int:
     for failure in failures:
         print(f"FAILED: {failure}")
     return 1 if failures else 0
+
+
+def _weights(args: argparse.Namespace, table: Table) -> Array | None:
+    """Return the weights of the rows, if there is a column for them."""
+    if args.weights is None:
+        return None
+    weights = table.weights(args.weights)
+    if not weights.any():
+        raise UserError(f"{table.source}, column {args.weights!r}: all weights are 0")
+    return weights
 
 
 def _failures(args: argparse.Namespace, metrics: Metrics) -> list[str]:

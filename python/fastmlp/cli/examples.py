@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-import numpy as np
-
-from .. import SGD
 from ..errors import UserError
 from ..examples import EXAMPLES, N_STARTS, N_STARTS_REFERENCE, Example, Row, check, network
-from ..reference.arrays import Array
 from . import arguments
 from .drawing import drawing
-from .output import print_json
+from .output import print_json, write
 from .pictures import draw
+
+Format = Literal["text", "markdown", "html"]
 
 DESCRIPTION = f"""\
 Run the seven examples of a textbook on neural networks in float64, with the reference and with the \
@@ -45,6 +42,11 @@ def add(commands: Any) -> None:
     )
     command.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="which examples; by default all")
     command.add_argument("--trace", action="store_true", help="print every quantity of the first step")
+    command.add_argument(
+        "--format",
+        choices=get_args(Format),
+        help="with --trace, and of one example: print the step alone, in Markdown with LaTeX or as a page of HTML",
+    )
     command.add_argument("--plot", type=Path, metavar="DIR", help="draw the examples into the folder DIR")
     arguments.add_json(command)
     command.set_defaults(run=run)
@@ -53,11 +55,17 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, trace and draw the chosen examples; return 1 if a number is off."""
     chosen = [_find(number) for number in args.numbers] or list(EXAMPLES.values())
+    if args.format and (args.json or not args.trace or args.plot is not None or len(chosen) != 1):
+        raise UserError("--format goes with --trace and the number of one example, and with nothing else")
+    if args.format:
+        write(None, f"{trace(chosen[0], args.format).rstrip()}\n".encode())
+        return 0
     if args.json:
         return report_json(chosen, args)
     if args.trace:
+        print("A textbook that counts the input as layer 1 calls W[1] w^2.\n")
         for example in chosen:
-            print("\n".join(trace(example)), end="\n\n")
+            print(f"Example {example.number}, the first step\n\n{trace(example)}\n\n")
     passed = report(chosen)
     if args.plot is not None:
         with drawing(args.plot):
@@ -71,7 +79,7 @@ def report_json(chosen: list[Example], args: argparse.Namespace) -> int:
     rows = [{"example": example.number, **asdict(row)} for example in chosen for row in check(example)]
     result: dict[str, Any] = {"passed": all(row["passed"] for row in rows), "comparisons": rows}
     if args.trace:
-        result["traces"] = {example.number: "\n".join(trace(example)) for example in chosen}
+        result["traces"] = {example.number: trace(example) for example in chosen}
     if args.plot is not None:
         with drawing(args.plot):
             result["plots"] = [str(path) for path in draw(chosen, args.plot)]
@@ -118,46 +126,7 @@ def setup(example: Example) -> str:
     return f"{sizes}, {example.activation}, {biases}, h = {example.learning_rate:g}, {starts[example.held_by]}"
 
 
-def trace(example: Example) -> Iterator[str]:
-    """Yield the lines that show the first step of an example, quantity by quantity."""
-    net = network(example)
-    t = net.trace(example.X, example.Y)
-    layers = range(1, len(t.A))
-    yield f"Example {example.number}, the first step, h = {example.learning_rate:g}"
-    yield "Layers are numbered from 0, the input: a textbook that counts from 1 calls W[1] w^2."
-    yield from _matrix("X = A[0]", t.A[0])
-    yield from _matrix("Y", np.array(example.Y))
-    for l in layers:
-        yield f"\nlayer {l}, forward: Z = A[{l - 1}] @ W[{l}]{f' + b[{l}]' if net.bias else ''}, A = s(Z)"
-        yield from _parameters(net, l)
-        yield from _matrix(f"Z[{l}]", t.Z[l])
-        yield from _matrix(f"A[{l}] = Y_hat" if l == layers[-1] else f"A[{l}]", t.A[l])
-    yield f"\nJ = {t.J:.6g}"
-    for l in reversed(layers):
-        yield f"\nlayer {l}, backward"
-        yield from _matrix(f"delta[{l}]", t.delta[l])
-        yield from _matrix(f"dW[{l}]", t.dW[l])
-        if net.bias:
-            yield from _matrix(f"db[{l}]", t.db[l])
-    net.train(example.X, example.Y, epochs=1, optimizer=SGD(learning_rate=example.learning_rate), shuffle=False)
-    yield f"\nupdated: W - h dW{', b - h db' if net.bias else ''}"
-    for l in layers:
-        yield from _parameters(net, l)
-
-
-def _parameters(net: Any, l: int) -> Iterator[str]:
-    yield from _matrix(f"W[{l}]", net.weights[l - 1])
-    if net.bias:
-        yield from _matrix(f"b[{l}]", net.biases[l - 1])
-
-
-def _matrix(name: str, values: Array | None) -> Iterator[str]:
-    """Yield a named matrix with its shape, one line per row, in columns."""
-    if values is None:
-        return
-    rows = [[f"{v:.6g}" for v in row] for row in np.atleast_2d(values)]
-    width = max(len(text) for row in rows for text in row)
-    heading = f"  {name:14} {values.shape!s:8}"
-    for row in rows:
-        yield f"{heading} [ {'  '.join(text.rjust(width) for text in row)} ]"
-        heading = " " * len(heading)
+def trace(example: Example, format: Format = "text") -> str:
+    """Return the first step of an example, quantity by quantity."""
+    step = network(example).trace(example.X, example.Y)
+    return step.explain(format, digits=6, learning_rate=example.learning_rate)

@@ -44,7 +44,9 @@ def add(commands: Any) -> None:
     )
     arguments.add_json(command)
     group = command.add_argument_group("C")
-    group.add_argument("--name", metavar="NAME", help="with what all names in the header begin (default: model)")
+    group.add_argument(
+        "--name", type=c_name, metavar="NAME", help="with what all names in the header begin (default: model)"
+    )
     group.add_argument(
         "--arithmetic", choices=("float32", "float64", "int16", "int8"), help="of the C code (default: float32)"
     )
@@ -52,6 +54,16 @@ def add(commands: Any) -> None:
         "--calibration", metavar="DATA", help="CSV or Parquet file of typical rows, which int16 and int8 need"
     )
     command.set_defaults(run=run)
+
+
+def c_name(text: str) -> str:
+    """Check the beginning of names in C for argparse."""
+    from ..reference.c_export.text import check_name  # most commands do without
+
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -111,7 +123,9 @@ def _to_c(args: argparse.Namespace, path: str) -> dict[str, Any]:
     if args.calibration is not None:
         model = layout.load(args.model)
         calibration = encode_columns(model.columns, read_table(args.calibration))
-    report = to_c(args.model, path, args.name or "model", args.arithmetic or "float32", calibration)
+    report = to_c(
+        args.model, path, "model" if args.name is None else args.name, args.arithmetic or "float32", calibration
+    )
     return {name: value for name, value in vars(report).items() if isinstance(value, (int, float, str))}
 
 

@@ -10,7 +10,7 @@ from .. import SGD, Adagrad, Adam, AdamW, LevenbergMarquardt, Lion, NAdam, RMSpr
 from ..errors import UserError
 from ..lbfgs import LBFGS
 from ..reference import specs
-from ..reference.losses import LOSSES
+from ..reference.losses import LOSSES, Quantile, SquaredError
 from ..reference.optimizers import Optimizer
 from ..reference.schedules import Schedule
 from ..reference.solvers import Solver
@@ -50,9 +50,11 @@ SCHEDULES: dict[str, Callable[[int], Schedule]] = {
 def loss(text: str) -> str:
     """Check the name of a loss for argparse."""
     try:
-        specs.make(text, {made.name: made for made in LOSSES.values()}, "loss")
+        made = specs.make(text, {made.name: made for made in LOSSES.values()}, "loss")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if isinstance(made, Quantile) and len({f"{level:g}" for level in made.levels}) < len(made.levels):
+        raise argparse.ArgumentTypeError(f"{text!r} has a level twice: its columns would have one name")
     return text.strip()
 
 
@@ -61,22 +63,30 @@ def takes_all_rows(name: str) -> bool:
     return name in ("lbfgs", "lm") or bool(getattr(OPTIMIZERS[name], "FULL_BATCH", False))
 
 
-def make_optimizer(args: argparse.Namespace, n_rows: int) -> Optimizer | Solver:
+def make_optimizer(args: argparse.Namespace, loss: str, n_rows: int) -> Optimizer | Solver:
     """Return the optimizer that the options ask for, to train on so many rows; UserError if they exclude each other."""
     name, numbers = args.optimizer, {}
     shared = n_rows if takes_all_rows(name) else min(SKLEARN_BATCH, n_rows)
     l2 = args.l2 if args.alpha is None else args.alpha / shared
     if l2:
         numbers["l2"] = l2
-    if name in ("lbfgs", "lm"):
-        for option in ("learning_rate", "schedule"):
-            if getattr(args, option) is not None:
-                raise UserError(f"--optimizer {name} finds its own steps: leave out --{option.replace('_', '-')}")
-        return OPTIMIZERS[name](**numbers)
-    try:
-        return OPTIMIZERS[name](**numbers, **_steps(args))
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    _check_fit(args, loss)
+    return OPTIMIZERS[name](**numbers, **_steps(args))
+
+
+def _check_fit(args: argparse.Namespace, loss: str) -> None:
+    """Raise UserError if an optimizer has no use for another option."""
+    name, rate = args.optimizer, args.learning_rate
+    own = {"lbfgs": ("learning_rate", "schedule"), "lm": ("learning_rate", "schedule"), "rprop": ("schedule",)}
+    for option in own.get(name, ()):
+        if getattr(args, option) is not None:
+            raise UserError(f"--optimizer {name} finds its own steps: leave out --{option.replace('_', '-')}")
+    if name in ("lbfgs", "lm") and args.dropout:
+        raise UserError(f"--optimizer {name} has no --dropout: its steps need derivatives that stay")
+    if name == "lm" and loss != SquaredError.name:
+        raise UserError(f"--optimizer lm is for --loss {SquaredError.name}, and this is {loss}: lbfgs takes others")
+    if name == "rprop" and rate is not None and rate > Rprop().largest:
+        raise UserError(f"--learning-rate {rate:g} is the first step of rprop, and its largest is {Rprop().largest:g}")
 
 
 def _steps(args: argparse.Namespace) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from ..errors import UserError
-from ..reference import files
+from ..reference.atomic import write_atomically
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ def write(path: str | None, content: bytes) -> None:
         sys.stdout.buffer.write(content)  # UTF-8 like a file, whatever the terminal's encoding
         return
     try:
-        files.write_atomically(str(path), [content])
+        write_atomically(str(path), [content])
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
 

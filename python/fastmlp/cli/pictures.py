@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import plot
-from ..examples import Example, course, network, train
+from .. import SGD, plot
+from ..examples import Example, course, network
 
 # Epochs of the animation: many at first, when the curve moves fastest.
-FRAMES = (0, *sorted({round(500 ** (i / 40)) for i in range(41)}))
+FRAMES = sorted({round(500 ** (i / 40)) for i in range(41)})
 
 # Activations whose convergence is drawn side by side.
 COMPARED = ("linear", "sigmoid", "relu", "tanh")
@@ -54,16 +54,17 @@ def errors(example: Example, path: Path) -> None:
     names = COMPARED if example.same_as else (example.activation,)
     n = example.printed[-1].after
     curves = {s: course(example, network(example, activation=s), n)[1] for s in names}
-    plot.save(plot.losses(curves, "iteration" if len(example.X) == 1 else "epoch"), path)
+    xlabel = "iteration" if len(example.X) == 1 else "epoch"
+    plot.save(plot.losses(curves, xlabel=xlabel, first=0, log=True), path)
 
 
 def animation(example: Example, path: Path) -> None:
     """Draw the curve that the network computes, as it learns."""
-    x = np.ravel(example.X)
-    grid = np.linspace(x.min(), x.max(), 100)
-    states = train(example, network(example), FRAMES)
-    frames = {f"epoch {n}": net.predict(grid.reshape(-1, 1)) for n, net in zip(FRAMES, states, strict=True)}
-    plot.animate_fit(path, x, example.Y, grid, frames)
+    recorder = plot.Recorder(at=FRAMES)
+    descent = SGD(learning_rate=example.learning_rate)
+    epochs = example.printed[-1].after
+    network(example).train(example.X, example.Y, epochs=epochs, optimizer=descent, shuffle=False, callbacks=[recorder])
+    recorder.animate(path, "fit")
 
 
 PICTURES: dict[str, dict[str, Callable[[Example, Path], None]]] = {

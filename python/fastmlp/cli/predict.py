@@ -11,18 +11,18 @@ from typing import Any
 
 from ..errors import UserError
 from ..reference.arrays import Array
-from ..tabular import layout
+from ..tabular import layout, parquet_files
 from ..tabular.model import TabularModel
-from ..tabular.reading import read_table
+from ..tabular.reading import kind_of, read_table
 from . import arguments
 from .output import write
 from .report import warn_of_unknown
 
 DESCRIPTION = """\
-Write the predictions of a model, as CSV with one line for each row of the data: the target, or its class, and with \
---probabilities that of every class. Columns are found by their names, and those that the model does not need are \
-ignored. A value of text that no training row had becomes inputs of 0, and a warning counts such rows; in a column of \
---ordinal it is an error."""
+Write the predictions of a model, one row for each row of the data: the target, or its class, and with --probabilities \
+that of every class. They are CSV, or Parquet in a file that ends in .parquet or .pq. Columns are found by their \
+names, and those that the model does not need are ignored. A value of text that no training row had becomes inputs of \
+0, and a warning counts such rows; in a column of --ordinal it is an error."""
 
 
 def add(commands: Any) -> None:
@@ -48,8 +48,13 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, and write."""
+    to_parquet = args.output is not None and kind_of(args.output) == "parquet"
     if args.output not in (None, arguments.STANDARD):
         arguments.check_output(args.output, args.model, args.data)
+    if to_parquet:
+        if args.json:
+            raise UserError(f"{args.output}: this name is that of Parquet, and --json is text: leave out one of them")
+        parquet_files.check_installed(args.output)
     model = layout.load(args.model)
     if args.probabilities and not model.has_probabilities:
         why = "its outputs are scores" if model.classes else f"it is a regression of {model.target!r}"
@@ -57,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
     X, unknown = model.encode(read_table(args.data, args.format))
     warn_of_unknown(unknown, "rows", args.quiet)
     names, rows = _results(model, model.predict(X, args.threads), args.probabilities)
-    write(args.output, (_to_json(names, rows) if args.json else _to_csv(names, rows)).encode())
+    if to_parquet:
+        write(args.output, parquet_files.written(names, [list(column) for column in zip(*rows, strict=True)]))
+    else:
+        write(args.output, (_to_json(names, rows) if args.json else _to_csv(names, rows)).encode())
     return 0
 
 

@@ -147,7 +147,12 @@ def _outputs(loss: str, target: Target) -> tuple[str, int]:
 def _network(
     args: argparse.Namespace, n_in: int, output_activation: str, n_out: int, rng: np.random.Generator
 ) -> Network:
-    first = args.activation if isinstance(args.activation, str) else args.activation[0]
+    several = isinstance(args.activation, list)
+    if several and len(args.activation) != len(args.hidden):
+        raise UserError(f"--activation has {len(args.activation)} names, and --hidden {len(args.hidden)} layers")
+    if args.dropout and not args.hidden:
+        raise UserError("--dropout drops hidden activations, and --hidden has no layer")
+    first = args.activation[0] if several else args.activation
     init = "he_uniform" if first.split("(")[0] in HE else "glorot_uniform"
     sizes = [n_in, *args.hidden, n_out]
     try:
@@ -172,11 +177,7 @@ def _weights(args: argparse.Namespace, table: Table, target: Target, train: Arra
     """Return the weights of the rows to train on: those of their column times those that balance the classes."""
     weights = None
     if args.weights:
-        weights = table.numbers(args.weights)
-        if (weights < 0).any():
-            row = int((weights < 0).argmax())
-            raise table.error(row, args.weights, f"{weights[row]:g} is negative, and weights are not")
-        weights = weights[train]
+        weights = table.weights(args.weights)[train]
         if not weights.any():
             raise UserError(f"{table.source}, column {args.weights!r}: all weights of the rows to train on are 0")
     if args.class_weight:

@@ -11,7 +11,8 @@ from .output import warn
 def warn_of_unknown(unknown: dict[str, int], rows: str, quiet: bool) -> None:
     """Warn of values of text that a model does not know: how many rows of each column have one."""
     for name, n in unknown.items():
-        warn(f"column {name!r}: {n} {rows} have a value that no training row has; their inputs are 0", quiet)
+        who, has, its = (rows.removesuffix("s"), "has", "its") if n == 1 else (rows, "have", "their")
+        warn(f"column {name!r}: {n} {who} {has} a value that no training row has; {its} inputs are 0", quiet)
 
 
 def print_metrics(report: dict[str, dict[str, Any]], guess: str) -> None:

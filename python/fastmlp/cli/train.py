@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from typing import Any
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         model.training = _told(args, table, samples, None)
         layout.save(model, args.output)
-        print(f"fastmlp: stopped; the network as it stands is in {args.output}", file=sys.stderr)
+        goes_on = f"; --resume {args.checkpoint} goes on" if args.checkpoint and os.path.exists(args.checkpoint) else ""
+        print(f"fastmlp: stopped; the network as it stands is in {args.output}{goes_on}", file=sys.stderr)
         return 130
     model.training = {**_told(args, table, samples, history), "metrics": report}
     layout.save(model, args.output)
@@ -83,7 +85,11 @@ def _train(args: argparse.Namespace, model: TabularModel, samples: Samples, rng:
     """Train the model's network; UserError if the options do not fit together, or numbers become too large."""
     X, Y = samples.X[samples.train], samples.Y[samples.train]
     fraction = _validation_fraction(args)
-    optimizer = make_optimizer(args, len(X) - round(len(X) * (fraction or 0.0)))
+    n_rows = len(X) - round(len(X) * (fraction or 0.0))
+    if fraction and n_rows in (0, len(X)):
+        what = "validate with" if n_rows else "train on"
+        raise UserError(f"--validation-fraction {fraction:g} of {len(X)} rows leaves none to {what}")
+    optimizer = make_optimizer(args, model.loss, n_rows)
     callbacks: list[Any] = [SameSamples(X, Y, samples.weight)] if args.checkpoint or args.resume else []
     if _stops_early(args):
         callbacks.append(EarlyStopping(args.patience or PATIENCE))
@@ -115,7 +121,9 @@ def _train(args: argparse.Namespace, model: TabularModel, samples: Samples, rng:
     except OSError as error:
         raise UserError(f"{error.filename or args.checkpoint}: {error.strerror or error}") from None
     except MemoryError as error:
-        raise UserError(f"not enough memory to train: {error}") from None
+        n = model.network.parameters.size
+        how = f": --optimizer lm has matrices of {n} x {n} numbers, lbfgs and adam do without"
+        raise UserError(f"not enough memory to train{how if args.optimizer == 'lm' else f': {error}'}") from None
     except (ValueError, TypeError, ImportError) as error:
         raise UserError(str(error)) from None
 

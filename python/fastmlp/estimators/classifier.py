@@ -168,6 +168,7 @@ class MLPClassifier(ClassifierMixin, Interchangeable):  # type: ignore[misc]  # 
         Returns
         -------
         ndarray, shape (n_samples, n_classes)
+            If there was a single class, there are two columns as in scikit-learn, and the first one is that class's.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import LabelBinarizer, MinMaxScaler, StandardScaler
+from sklearn.preprocessing import LabelBinarizer, MinMaxScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ..network import Network
@@ -20,6 +20,7 @@ from . import settings
 from .base import Perceptron
 from .classifier import MLPClassifier
 from .held import Held
+from .pipelines import SCALERS, taken_apart
 from .regressor import MLPRegressor
 
 VERSION = 1
@@ -32,23 +33,24 @@ FITTED = (
 )
 
 # Attributes of the scalers that a file keeps: arrays with a number for each feature.
-SCALERS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
-    "StandardScaler": (StandardScaler, ("mean_", "var_", "scale_")),
-    "MinMaxScaler": (MinMaxScaler, ("min_", "scale_", "data_min_", "data_max_", "data_range_")),
+ATTRIBUTES = {
+    "StandardScaler": ("mean_", "var_", "scale_"),
+    "MinMaxScaler": ("min_", "scale_", "data_min_", "data_max_", "data_range_"),
 }
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator, or a pipeline of scalers and one, to a model file; see :func:`fastmlp.save`."""
-    steps = model.steps if isinstance(model, Pipeline) else [(None, model)]
-    est = steps[-1][1]
-    if not isinstance(est, Perceptron):
-        raise TypeError(f"a pipeline that is saved ends with an estimator of fastmlp, not with {est!r}")
-    check_is_fitted(est)
+    if not isinstance(model, Pipeline):
+        if not isinstance(model, Perceptron):
+            raise TypeError(f"a model file holds an estimator of fastmlp or a pipeline that ends in one, not {model!r}")
+        check_is_fitted(model)
+        files.save(model.network_, path, _describe(model), "estimator")
+        return
+    scalers, est = taken_apart(model, "a model file", "pickle a pipeline with other steps")
     described = _describe(est)
-    if isinstance(model, Pipeline):
-        described["steps"] = [{"name": name, **_describe_scaler(name, step)} for name, step in steps[:-1]]
-        described["name"] = steps[-1][0]
+    described["steps"] = [{"name": name, **_describe_scaler(scaler)} for name, scaler in scalers]
+    described["name"] = model.steps[-1][0]
     files.save(est.network_, path, described, "estimator")
 
 
@@ -131,18 +133,12 @@ def _restore_classes(est: MLPClassifier, classes: Any) -> None:
         raise ValueError("its classes do not fit its outputs")
 
 
-def _describe_scaler(name: str | None, scaler: Any) -> dict[str, Any]:
-    if scaler is None or (isinstance(scaler, str) and scaler == "passthrough"):
+def _describe_scaler(scaler: Any) -> dict[str, Any]:
+    if scaler is None:
         return {"kind": "passthrough"}
     kind = type(scaler).__name__
-    if kind not in SCALERS or type(scaler) is not SCALERS[kind][0]:
-        raise TypeError(
-            f"step {name!r} is a {kind}: a model file holds {', '.join(SCALERS)} before the estimator; "
-            "pickle a pipeline with other steps"
-        )
-    check_is_fitted(scaler)
     arrays = {}
-    for attribute in SCALERS[kind][1]:
+    for attribute in ATTRIBUTES[kind]:
         value = getattr(scaler, attribute)
         arrays[attribute] = None if value is None else np.asarray(value, np.float64).tolist()
     described = {"kind": kind, "parameters": {k: _to_json(v) for k, v in scaler.get_params().items()}, "arrays": arrays}
@@ -157,11 +153,11 @@ def _restore_scaler(described: Any, n_features: int) -> tuple[str, Any]:
     name = str(described.get("name"))
     if described.get("kind") == "passthrough":
         return name, "passthrough"
-    cls, attributes = checks.find(described.get("kind"), SCALERS, "kind of scaler")
+    cls = checks.find(described.get("kind"), SCALERS, "kind of scaler")
     scaler = cls(**_dict(described, "parameters", cls._get_param_names()))
     if isinstance(scaler, MinMaxScaler):
         scaler.feature_range = tuple(scaler.feature_range)
-    for attribute, values in _dict(described, "arrays", attributes).items():
+    for attribute, values in _dict(described, "arrays", ATTRIBUTES[cls.__name__]).items():
         array: Array | None = None if values is None else np.array(values, np.float64)
         if array is not None and array.shape != (n_features,):
             raise ValueError(f"its scaler has {attribute} of shape {array.shape}, for {n_features} features")

@@ -20,26 +20,48 @@ FLOATS = (np.float64, np.float32)
 
 def check_inputs(est: Any, X: Any, *, reset: bool = False) -> Any:
     """Return X as a matrix of float64 or float32, dense or sparse; ``reset`` sets its number and names of features."""
-    X = validate_data(est, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=reset, ensure_all_finite=False)
+    X = _validated(est, X, reset=reset)
     check_finite(est, X)
     return X
 
 
 def check_samples(est: Any, X: Any, y: Any, *, numeric: bool, reset: bool) -> tuple[Any, Array]:
     """Return X as :func:`check_inputs`, and y of as many rows."""
-    X, y = validate_data(
-        est,
-        X,
-        y,
-        accept_sparse=["csr", "csc"],
-        dtype=FLOATS,
-        multi_output=True,
-        y_numeric=numeric,
-        reset=reset,
-        ensure_all_finite=False,
-    )
+    X, y = _validated(est, X, y=y, multi_output=True, y_numeric=numeric, reset=reset)
     check_finite(est, X)
     return X, y
+
+
+def _validated(est: Any, X: Any, **arguments: Any) -> Any:
+    """Return what scikit-learn's validation gives; text in X is named with its place."""
+    try:
+        return validate_data(est, X, accept_sparse=["csr", "csc"], dtype=FLOATS, ensure_all_finite=False, **arguments)
+    except ValueError as error:
+        place = _place_of_text(X) if "could not convert string" in str(error) else None
+        if place is None:
+            raise
+        raise ValueError(
+            f"Input X contains text: {place}. {type(est).__name__} needs numbers: leave such columns out, or encode "
+            "them, for instance by sklearn.preprocessing.OneHotEncoder"
+        ) from None
+
+
+def _place_of_text(X: Any) -> str | None:
+    """Return where the first cell is that is text and no number; None if there is none."""
+    names = list(X.columns) if hasattr(X, "columns") else None
+    for row, cells in enumerate(np.asarray(X, dtype=object).tolist()):
+        for column, cell in enumerate(cells):
+            if isinstance(cell, str) and not _is_number(cell):
+                return f"row {row}, column {column if names is None else repr(names[column])} is {cell!r}"
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_finite(est: Any, X: Any) -> None:

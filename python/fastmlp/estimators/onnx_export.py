@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sklearn
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ..reference import files
 from ..reference.arrays import Array
 from ..reference.onnx_graph import Graph
 from ..reference.onnx_network import add_network, written
+from ..reference.sealed import to_json
+from .pipelines import operations, taken_apart
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -78,13 +80,12 @@ class OnnxExport:
         >>> [output.name for output in model.to_onnx().graph.output]
         ['label', 'probabilities']
         """
+        check_is_fitted(self)
         return written(model_of([], self), path)
 
 
 def model_of(scalers: Sequence[Any], est: Any) -> ModelProto:
-    """Return scalers, one after the other, and the estimator that follows them as one model."""
-    for fitted in (*scalers, est):
-        check_is_fitted(fitted)
+    """Return fitted scalers, one after the other, and the estimator that follows them as one model."""
     net, metadata = est.network_, {}
     graph = Graph(net.dtype)
     X = graph.input("X", net.layer_sizes[0], net.dtype)
@@ -92,31 +93,20 @@ def model_of(scalers: Sequence[Any], est: Any) -> ModelProto:
         # As scikit-learn computes: the means of float32 numbers are float64.
         scaled = graph.cast(X, net.dtype, np.float64)
         for scaler in scalers:
-            scaled = SCALERS[type(scaler)](graph, scaled, scaler)
+            scaled = _scaled(graph, scaled, scaler)
         X = graph.cast(scaled, np.float64, net.dtype)
     est._add_predictions(graph, add_network(graph, net, X))
     names = getattr([*scalers, est][0], "feature_names_in_", None)
     if names is not None:
-        metadata["features"] = files.to_json(list(names))
-    return graph.model(network=files.description(net), **metadata)
+        metadata["features"] = to_json(list(names))
+    return graph.model(network=to_json(files.spec(net)), **metadata)
 
 
 def model_of_pipeline(pipeline: Any) -> ModelProto:
     """Return a pipeline of scalers and an estimator as a model; TypeError names the step that is something else."""
-    *before, (name, est) = pipeline.steps
-    if not isinstance(est, OnnxExport):
-        raise TypeError(
-            f"step {name!r}, the last one, is a {type(est).__name__}: to_onnx takes pipelines that end in an estimator "
-            "of fastmlp"
-        )
-    scalers = [(name, step) for name, step in before if step is not None and step != "passthrough"]
-    for name, step in scalers:
-        if type(step) not in SCALERS:
-            raise TypeError(
-                f"step {name!r} is a {type(step).__name__}: before the estimator, to_onnx takes StandardScaler, "
-                "MinMaxScaler and 'passthrough'; convert other steps with skl2onnx, and the estimator alone"
-            )
-    return model_of([step for _, step in scalers], est)
+    instead = "convert other steps with skl2onnx, and the estimator alone"
+    scalers, est = taken_apart(pipeline, "to_onnx", instead)
+    return model_of([scaler for _, scaler in scalers if scaler is not None], est)
 
 
 def labels_for_onnx(classes: Array) -> Array:
@@ -127,17 +117,10 @@ def labels_for_onnx(classes: Array) -> Array:
     return kept
 
 
-def _standardised(graph: Graph, X: str, scaler: StandardScaler) -> str:
-    dtype = graph.dtype if ROUNDED else np.float64
-    for op, numbers in (("Sub", scaler.mean_ if scaler.with_mean else None), ("Div", scaler.scale_)):
-        if numbers is not None:
-            X = graph.add(op, X, np.float64(numbers.astype(dtype)))
+def _scaled(graph: Graph, X: str, scaler: Any) -> str:
+    """Add what a scaler does to X."""
+    rounds = ROUNDED and isinstance(scaler, StandardScaler)
+    for operation, numbers in operations(scaler):
+        exact = np.float64(numbers.astype(graph.dtype) if rounds else numbers)
+        X = graph.add(operation, X, *(exact if operation == "Clip" else [exact]))
     return X
-
-
-def _between(graph: Graph, X: str, scaler: MinMaxScaler) -> str:
-    X = graph.add("Add", graph.add("Mul", X, np.float64(scaler.scale_)), np.float64(scaler.min_))
-    return graph.add("Clip", X, *map(np.float64, scaler.feature_range)) if scaler.clip else X
-
-
-SCALERS = {StandardScaler: _standardised, MinMaxScaler: _between}

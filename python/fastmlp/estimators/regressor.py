@@ -26,6 +26,8 @@ from .interchange import Interchangeable
 # Those of numbers: the others are of classes.
 KNOWN = {loss.name: loss for loss in LOSSES.values() if loss.link not in ("sigmoid", "softmax")}
 
+NO_R2 = "R^2 is not defined for several quantiles"
+
 
 @with_parameters
 @dataclass(eq=False, repr=False)
@@ -157,6 +159,43 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
             return _flat(outputs.reshape(len(outputs), levels, -1).swapaxes(1, 2))
         return _flat(outputs)
 
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Return the coefficient of determination R^2 of what :meth:`predict` gives.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n_samples, n_features)
+            Inputs.
+        y : array-like, shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like, shape (n_samples,), optional
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            1 - sum (y - predictions)^2 / sum (y - mean of y)^2, averaged over targets.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no network yet.
+        ValueError
+            As :meth:`predict`, or if there are several quantiles, for which R^2 is not defined.
+
+        Examples
+        --------
+        >>> import numpy as np, fastmlp
+        >>> X, y = np.linspace(0, 1, 50).reshape(-1, 1), np.linspace(0, 1, 50) ** 2
+        >>> model = fastmlp.MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs", random_state=0)
+        >>> model.fit(X, y).score(X, y) > 0.99
+        True
+        """
+        check_is_fitted(self)
+        if self._n_levels() > 1 and not self._has_std():
+            raise ValueError(f"{NO_R2}: see sklearn.metrics.mean_pinball_loss of predict(X)[..., k] for each of them")
+        return float(super().score(X, y, sample_weight))
+
     def _has_std(self) -> bool:
         """Return whether the network has learnt variances."""
         return bool(self.network_.activations[-1] == GaussianNll.link)
@@ -200,7 +239,7 @@ class MLPRegressor(RegressorMixin, Interchangeable):  # type: ignore[misc]  # wh
     def _score_of(self, Y: Array, Y_hat: Array, weight: Array | None) -> float:
         if Y_hat.shape[1] != Y.shape[1]:
             if not self._has_std():
-                raise ValueError("R^2 is not defined for several quantiles: pass scoring='loss', or a scorer")
+                raise ValueError(f"{NO_R2}: pass scoring='loss', or a scorer")
             Y_hat = Y_hat[:, : Y.shape[1]]
         return float(r2_score(Y, Y_hat, sample_weight=weight))
 

@@ -1,4 +1,4 @@
-"""How an output, its error and a fit come along during a training."""
+"""How an output and a fit come along during a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .style import BLUE, PREDICTION, TARGET, VERMILION, line, new_panels
+from .style import BLUE, PREDICTION, TARGET, VERMILION, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +31,12 @@ def convergence(outputs: npt.ArrayLike, target: float, losses: npt.ArrayLike, xl
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from fastmlp import plot
+    >>> [ax.get_title() for ax in plot.convergence([0.1, 0.6, 0.9], 1.0, [0.4, 0.1, 0.0]).axes]
+    ['output', 'error']
     """
     figure, (left, right) = new_panels(1, 2, (9, 3.8))
     y = np.ravel(outputs)
@@ -42,28 +48,6 @@ def convergence(outputs: npt.ArrayLike, target: float, losses: npt.ArrayLike, xl
     right.set(title="error", xlabel=xlabel, ylabel="J")
     for axes in (left, right):
         axes.locator_params(axis="x", integer=True)
-    return figure
-
-
-def losses(curves: Mapping[str, npt.ArrayLike], xlabel: str = "epoch") -> Figure:
-    """Draw the error over time on a logarithmic axis, one line per run.
-
-    Parameters
-    ----------
-    curves : mapping of str to array_like
-        J after 0, 1, 2 ... updates, by the run's name.
-    xlabel : str, default "epoch"
-        Label of the horizontal axis.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure, (axes,) = new_panels(1, 1, (6.4, 4))
-    for i, (name, J) in enumerate(curves.items()):
-        axes.plot(np.ravel(J), label=name, **line(i, len(curves)))
-    axes.set(title="error", xlabel=xlabel, ylabel="J", yscale="log")
-    axes.legend()
     return figure
 
 
@@ -84,6 +68,13 @@ def fits(x: npt.ArrayLike, targets: npt.ArrayLike, predictions: Mapping[str, npt
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from fastmlp import plot
+    >>> figure = plot.fits([0.0, 1.0], [0.5, 1.5], {"after 5 epochs": [0.2, 0.9], "after 50 epochs": [0.5, 1.4]}, "x")
+    >>> [ax.get_title() for ax in figure.axes]
+    ['after 5 epochs', 'after 50 epochs']
     """
     columns = 2 if len(predictions) > 1 else 1
     rows = -(-len(predictions) // columns)

@@ -10,13 +10,13 @@ from ..errors import missing_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure, FigureBase
 
-# Okabe & Ito's palette, which colour-blind readers can tell apart.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
-)  # fmt: skip
-COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+# Okabe & Ito's palette, which colour-blind readers can tell apart. Curves have neither its black, which vanishes on
+# dark grounds, nor its yellow, which vanishes on light ones.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 DASHES = ("-", "--", "-.", ":")
 
 # What every matplotlib writes without further programs.
@@ -31,39 +31,134 @@ def matplotlib() -> ModuleType:
     try:
         import matplotlib.animation
         import matplotlib.backends.backend_agg
+        import matplotlib.cm
+        import matplotlib.collections
+        import matplotlib.colors
         import matplotlib.figure
+        import matplotlib.patches
+        import matplotlib.ticker
     except ModuleNotFoundError as error:
         raise missing_extra("matplotlib", "plot") from error
     return matplotlib
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save(figure: Figure | Axes, path: str | os.PathLike[str]) -> None:
     """Write a figure to a file whose extension says the format.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-        What to write.
+    figure : matplotlib.figure.Figure or matplotlib.axes.Axes
+        What to write; of an Axes, the figure that it is in.
     path : str or path-like
         Where to; the folder must exist.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from fastmlp import plot
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "tanh.svg")
+    >>> plot.save(plot.activations("tanh"), path)
+    >>> path.exists()
+    True
     """
-    figure.savefig(path)
+    root_of(figure).savefig(path)
+
+
+def root_of(drawn: Figure | Axes) -> Figure:
+    """Return the whole figure that something belongs to."""
+    part: Any = drawn.figure  # of a panel it may be a part of a figure, whose own is the whole
+    whole: Figure = part.figure
+    return whole
 
 
 def line(i: int, n: int) -> dict[str, Any]:
     """Return the style of the i-th of n curves; the first of several is wide, so that equal ones show on top of it."""
-    wide = i == 0 and n > 1
-    color, dash = COLORS[i % len(COLORS)], DASHES[i % len(DASHES)]
-    return {"color": color, "linestyle": dash, "linewidth": 5 if wide else 2, "alpha": 0.5 if wide else 1}
+    many = n > len(COLORS)
+    return {
+        "color": colors_of(n)[i],
+        "linestyle": "-" if many else DASHES[i % len(DASHES)],
+        "linewidth": 4 if i == 0 and n > 1 and not many else 2,
+    }
 
 
-def new_panels(rows: int, columns: int, size: tuple[float, float], shared: bool = False) -> tuple[Figure, list[Axes]]:
-    """Return a new figure with its panels, row by row."""
+def colors_of(n: int) -> list[str]:
+    """Return n colours that differ: those of the palette or, beyond its end, of a map for the colour-blind too."""
+    if n <= len(COLORS):
+        return list(COLORS[:n])
     plt = matplotlib()
-    figure: Figure = plt.figure.Figure(figsize=size, dpi=100, layout="constrained")
-    plt.backends.backend_agg.FigureCanvasAgg(figure)
-    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).flat)
+    steps = plt.colormaps["viridis"]([0.25 + 0.65 * i / (n - 1) for i in range(n)])  # its ends vanish on some grounds
+    return [str(plt.colors.to_hex(color)) for color in steps]
+
+
+def new_panels(
+    rows: int, columns: int, size: tuple[float, float], shared: bool = False, figure: FigureBase | None = None
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with its panels, row by row: a new one of that size in inches, or the empty one given."""
+    plt = matplotlib()
+    from . import picture
+
+    drawn: Any
+    kind = {}
+    if figure is None:
+        drawn = picture.Picture(figsize=size, dpi=100, layout="constrained")
+        plt.backends.backend_agg.FigureCanvasAgg(drawn)
+        kind = {"axes_class": picture.Panel}
+    else:
+        drawn = picture.check_figure(figure)
+    grid = drawn.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared, subplot_kw=kind)
+    panels = list(grid.flat)
     for axes in panels:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    return figure, panels
+    return drawn, panels
+
+
+def panel(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return what to draw in: the panel given or, without one, that of a new figure of that size in inches."""
+    if ax is None:
+        return new_panels(1, 1, size)[1][0]
+    matplotlib()
+    from .picture import check_axes
+
+    return check_axes(ax)
+
+
+def ground(ax: Axes) -> str:
+    """Return the colour behind a panel, as "#rrggbb"."""
+    colors, part = matplotlib().colors, ax.figure
+    color: Any = "white"
+    for patch in (root_of(ax).patch, part.patch, *([ax.patch] if ax.axison else [])):
+        if patch.get_visible() and colors.to_rgba(patch.get_facecolor())[3] > 0.5:
+            color = patch.get_facecolor()
+    return str(colors.to_hex(color))
+
+
+def ink() -> str:
+    """Return the colour of text, which is readable on the ground of the style in use."""
+    return str(matplotlib().rcParams["text.color"])
+
+
+def is_dark(color: str) -> bool:
+    """Return whether white is more readable on a colour than black."""
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in matplotlib().colors.to_rgb(color)
+    )
+    # The luminance of sRGB, and where the contrast to white and to black is the same.
+    return bool(0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179)
+
+
+def diverging(ax: Axes) -> Colormap:
+    """Return colours from negative to positive through that of the panel's ground, where zero vanishes."""
+    middle = ground(ax)
+    ends = (ORANGE, SKY) if is_dark(middle) else (VERMILION, BLUE)
+    cmap: Colormap = matplotlib().colors.LinearSegmentedColormap.from_list("signs", [ends[0], middle, ends[1]])
+    return cmap
+
+
+def rising(ax: Axes, least: float = 0.0) -> Colormap:
+    """Return colours from that of the panel's ground, for none, to a strong one; the first is that share of the way."""
+    full = SKY if is_dark(ground(ax)) else BLUE
+    colors: Any = matplotlib().colors
+    ramp = colors.LinearSegmentedColormap.from_list("counts", [ground(ax), full])
+    cmap: Colormap = colors.LinearSegmentedColormap.from_list("counts", [ramp(least), full])
+    return cmap

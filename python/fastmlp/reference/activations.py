@@ -18,6 +18,7 @@ import numpy as np
 
 from . import checks, specs
 from .arrays import Array
+from .links import LINKS, Link, MeanVariance, Softmax
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Activation(ABC):
     """What every activation of single neurons has."""
 
     name: ClassVar[str]
+    # s(z), and s'(z) in terms of z and a, as :mod:`.explanation.formulas` reads them.
+    formula: ClassVar[str]
+    derivative_formula: ClassVar[str]
 
     @abstractmethod
     def value(self, z: Array) -> Array:
@@ -39,6 +43,8 @@ class Linear(Activation):
     """s(z) = z: the neuron hands on its net input."""
 
     name = "linear"
+    formula = "z"
+    derivative_formula = "1"
 
     def value(self, z: Array) -> Array:
         return z
@@ -51,6 +57,8 @@ class Sigmoid(Activation):
     """s(z) = 1 / (1 + exp(-z)): the logistic function, with values in (0, 1)."""
 
     name = "sigmoid"
+    formula = "1 / (1 + exp(-z))"
+    derivative_formula = "a * (1 - a)"
 
     def value(self, z: Array) -> Array:
         return logistic(z)
@@ -64,6 +72,8 @@ class Relu(Activation):
     """s(z) = max(z, 0): the rectified linear unit. Its derivative at 0 is taken as 0."""
 
     name = "relu"
+    formula = "max(z, 0)"
+    derivative_formula = "1 if z > 0 else 0"
 
     def value(self, z: Array) -> Array:
         a: Array = np.maximum(z, 0)
@@ -78,6 +88,8 @@ class Tanh(Activation):
     """s(z) = tanh(z): the hyperbolic tangent, with values in (-1, 1)."""
 
     name = "tanh"
+    formula = "tanh(z)"
+    derivative_formula = "1 - a**2"
 
     def value(self, z: Array) -> Array:
         return np.tanh(z)
@@ -92,6 +104,8 @@ class LeakyRelu(Activation):
     """s(z) = z above 0 and slope * z below: Maas et al. (ICML 2013). The derivative at 0 is the slope."""
 
     name = "leaky_relu"
+    formula = "z if z >= 0 else slope * z"
+    derivative_formula = "1 if z > 0 else slope"
     slope: float = 0.01
 
     def __post_init__(self) -> None:
@@ -111,6 +125,8 @@ class Elu(Activation):
     """s(z) = z above 0 and alpha * (exp(z) - 1) below: Clevert et al. (ICLR 2016)."""
 
     name = "elu"
+    formula = "z if z > 0 else alpha * (exp(z) - 1)"
+    derivative_formula = "1 if z > 0 else a + alpha"
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
@@ -128,6 +144,8 @@ class Selu(Activation):
     """s(z) = scale * elu(z), with constants that keep mean 0 and variance 1: Klambauer et al. (NeurIPS 2017)."""
 
     name = "selu"
+    formula = "scale * z if z > 0 else scale * alpha * (exp(z) - 1)"
+    derivative_formula = "scale if z > 0 else a + scale * alpha"
     alpha: ClassVar[float] = 1.6732632423543772848
     scale: ClassVar[float] = 1.0507009873554804934
 
@@ -148,6 +166,8 @@ class Gelu(Activation):
     """s(z) = z * Phi(z), with Phi the cumulative distribution of the standard normal: Hendrycks & Gimpel (2016)."""
 
     name = "gelu"
+    formula = "z * Phi(z)"
+    derivative_formula = "Phi(z) + z * phi(z)"
 
     def value(self, z: Array) -> Array:
         a: Array = z * normal_cumulative(z)
@@ -164,6 +184,11 @@ class GeluTanh(Activation):
     """The approximation of gelu by z / 2 * (1 + tanh(u)), u = sqrt(2 / pi) * (z + 0.044715 z^3)."""
 
     name = "gelu_tanh"
+    formula = "z / 2 * (1 + tanh(u)) where u = sqrt(2 / pi) * (z + 0.044715 * z**3)"
+    derivative_formula = (
+        "(1 + t) / 2 + z / 2 * (1 - t**2) * sqrt(2 / pi) * (1 + 3 * 0.044715 * z**2)"
+        " where t = tanh(sqrt(2 / pi) * (z + 0.044715 * z**3))"
+    )
     root: ClassVar[float] = 2 * math.sqrt(2 / math.pi)
     cubic: ClassVar[float] = 0.044715
 
@@ -188,6 +213,8 @@ class Silu(Activation):
     """s(z) = z * sigmoid(z), also called swish: Elfwing et al. (2018)."""
 
     name = "silu"
+    formula = "z * sigmoid(z)"
+    derivative_formula = "p + z * p * (1 - p) where p = sigmoid(z)"
 
     def value(self, z: Array) -> Array:
         a: Array = z * logistic(z)
@@ -203,6 +230,8 @@ class Mish(Activation):
     """s(z) = z * tanh(log(1 + exp(z))): Misra (BMVC 2020)."""
 
     name = "mish"
+    formula = "z * tanh(softplus(z))"
+    derivative_formula = "t + z * (1 - t**2) * sigmoid(z) where t = tanh(softplus(z))"
 
     def value(self, z: Array) -> Array:
         a: Array = z * np.tanh(softplus(z))
@@ -218,6 +247,8 @@ class Softplus(Activation):
     """s(z) = log(1 + exp(z)): a smooth relu. Its derivative is the sigmoid, 1 - exp(-a)."""
 
     name = "softplus"
+    formula = "log(1 + exp(z))"
+    derivative_formula = "1 - exp(-a)"
 
     def value(self, z: Array) -> Array:
         return softplus(z)
@@ -231,6 +262,8 @@ class Softsign(Activation):
     """s(z) = z / (1 + |z|): like tanh with slower tails."""
 
     name = "softsign"
+    formula = "z / (1 + abs(z))"
+    derivative_formula = "(1 - abs(a))**2"
 
     def value(self, z: Array) -> Array:
         a: Array = z / (1 + np.abs(z))
@@ -245,6 +278,8 @@ class HardTanh(Activation):
     """s(z) = z within [-1, 1], and the nearer end beyond. The derivative at the ends is 0."""
 
     name = "hard_tanh"
+    formula = "max(-1, min(z, 1))"
+    derivative_formula = "1 if abs(z) < 1 else 0"
 
     def value(self, z: Array) -> Array:
         out: Array = np.clip(z, -1, 1)
@@ -259,6 +294,8 @@ class Sin(Activation):
     """s(z) = sin(z), for signals with waves: Sitzmann et al. (NeurIPS 2020)."""
 
     name = "sin"
+    formula = "sin(z)"
+    derivative_formula = "cos(z)"
 
     def value(self, z: Array) -> Array:
         return np.sin(z)
@@ -271,6 +308,8 @@ class Exp(Activation):
     """s(z) = exp(z): for outputs that are positive."""
 
     name = "exp"
+    formula = "exp(z)"
+    derivative_formula = "a"
 
     def value(self, z: Array) -> Array:
         with np.errstate(over="ignore"):
@@ -305,54 +344,6 @@ _all: tuple[type[Activation], ...] = (
     *(Softplus, Softsign, HardTanh, Sin, Exp),
 )
 ACTIVATIONS: dict[str, type[Activation]] = {s.name: s for s in _all}
-
-
-@dataclass(frozen=True)
-class Link(ABC):
-    """An output activation that looks at all outputs of a sample at once. Losses of its own are taken through it."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def value(self, z: Array) -> Array:
-        """Return the outputs, shape (n, n_out), for net inputs of that shape."""
-
-    @abstractmethod
-    def pull_back(self, a: Array, slope: Array) -> Array:
-        """Return dJ/dz for slope = dJ/da: the product with the Jacobian of ``value``, given a = value(z)."""
-
-
-class Softmax(Link):
-    """Probabilities of classes that exclude each other: exp(z_j) / sum over k of exp(z_k)."""
-
-    name = "softmax"
-
-    def value(self, z: Array) -> Array:
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        a: Array = e / e.sum(axis=1, keepdims=True)
-        return a
-
-    def pull_back(self, a: Array, slope: Array) -> Array:
-        dz: Array = a * (slope - (slope * a).sum(axis=1, keepdims=True))
-        return dz
-
-
-class MeanVariance(Link):
-    """A mean and a variance for each target: first all means, z itself, then all variances, exp(z)."""
-
-    name = "mean_variance"
-
-    def value(self, z: Array) -> Array:
-        means, logarithms = np.hsplit(z, 2)
-        with np.errstate(over="ignore"):
-            return np.hstack([means, np.exp(logarithms)])
-
-    def pull_back(self, a: Array, slope: Array) -> Array:
-        half = a.shape[1] // 2
-        return np.hstack([slope[:, :half], slope[:, half:] * a[:, half:]])
-
-
-LINKS: dict[str, type[Link]] = {s.name: s for s in (Softmax, MeanVariance)}
 
 
 def activation_of(spec: object, what: str = "activation") -> Activation:

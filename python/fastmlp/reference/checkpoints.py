@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks, trees
+from . import checks, tensors, trees
+from .sealed import Codec
 
 if TYPE_CHECKING:
     from .monitor import State
 
-FORMAT = "fastmlp-checkpoint-1"
+FORMATS = ("fastmlp-checkpoint-2", "fastmlp-checkpoint-1")
 PREVIOUS = ".previous"
+
+# How much of a run an interruption costs, beside the epoch that it is in.
+SECONDS_BETWEEN_COPIES = 1.0
 
 
 class Checkpoint:
@@ -28,6 +32,9 @@ class Checkpoint:
     there from which the run can go on. The one before is kept as ``path + ".previous"``, which ``resume`` takes where
     the newest is damaged or missing. All other callbacks are told of an epoch's end first, whatever their order.
 
+    The last epoch's end is written too. An interruption, or another error, leaves what was at the end of the last epoch
+    before it, or of one up to a second earlier; a copy in memory holds that until then.
+
     Parameters
     ----------
     path : str or path-like
@@ -35,7 +42,8 @@ class Checkpoint:
     every : int, default 1
         Epochs from one checkpoint to the next.
     seconds : float, optional
-        Write at the first epoch's end after so many seconds, instead of after so many epochs.
+        Write at the end of the first epoch, and of each that ends so many seconds after the last one that was written,
+        instead of after so many epochs.
 
     Raises
     ------
@@ -67,35 +75,59 @@ class Checkpoint:
         self.path = os.fsdecode(path)
         self.every = checks.integer(every, "every", 1)
         self.seconds = None if seconds is None else checks.number(seconds, "seconds", 0, math.inf)
-        self._last = 0.0
         self._is_whole = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._written = self._taken = -math.inf  # when the last one was written, and when one was taken
+        self._kept: dict[str, Any] | None = None
 
     def on_train_begin(self, state: State) -> None:
         """Look whether there is a folder to write to, and a checkpoint to keep."""
         folder = os.path.dirname(os.path.realpath(self.path))
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"there is no folder {folder!r} for the checkpoint")
-        self._last = time.monotonic()
+        self._begin()
         try:
-            trees.read(self.path, FORMAT)
+            trees.read(self.path, state.network._codec, FORMATS)
             self._is_whole = True
         except (OSError, ValueError):
             self._is_whole = False
 
     def on_epoch_end(self, state: State) -> None:
-        """Write, if it is time to."""
+        """Write, if it is time to, or keep what an interruption will write."""
         now = time.monotonic()
-        is_due = state.epoch % self.every == 0 if self.seconds is None else now - self._last >= self.seconds
-        if is_due:
-            # A damaged file must not take the place of the one before it, which may be the only one that is whole.
-            save(self.path, state, os.path.realpath(self.path) + PREVIOUS if self._is_whole else None)
-            self._last, self._is_whole = now, True
+        is_due = state.epoch % self.every == 0 if self.seconds is None else now - self._written >= self.seconds
+        if is_due or state.is_over:
+            self._kept = taken(state)
+            self._write_kept(state)
+            self._written = self._taken = now
+        elif now - self._taken >= SECONDS_BETWEEN_COPIES:
+            self._kept = copy.deepcopy(taken(state))
+            self._taken = now
+
+    def on_train_end(self, state: State) -> None:
+        """Write what was kept, if it is newer than what is written."""
+        self._write_kept(state)
+
+    def _write_kept(self, state: State) -> None:
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return
+        # A damaged file must not take the place of the one before it, which may be the only one that is whole.
+        previous = os.path.realpath(self.path) + PREVIOUS if self._is_whole else None
+        try:
+            write(self.path, state.network._codec, kept, previous)
+        except KeyboardInterrupt:
+            self._kept = copy.deepcopy(kept)  # for the end
+            raise
+        self._is_whole = True
 
 
-def save(path: str, state: State, previous: str | None = None) -> None:
-    """Write the checkpoint of a run at an epoch's end, and keep the one before under another name."""
+def taken(state: State) -> dict[str, Any]:
+    """Return the checkpoint of a run at an epoch's end. Its arrays are those of the run."""
     task, optimizer, history = state.task, state.optimizer, state.history
-    tree = {
+    return {
         "of": state.fingerprint,
         "epoch": state.epoch,
         "parameters": state.network.parameters,
@@ -106,14 +138,18 @@ def save(path: str, state: State, previous: str | None = None) -> None:
         "history": {f.name: getattr(history, f.name) for f in fields(history)},
         "callbacks": [callback.state() for callback in with_state(state.callbacks)],
     }
+
+
+def write(path: str, codec: Codec, tree: dict[str, Any], previous: str | None = None) -> None:
+    """Write a checkpoint, and keep the one before under another name."""
     try:
-        trees.write(path, FORMAT, tree, previous)
+        trees.write(path, codec, FORMATS[0], tree, previous)
     except OSError as error:
         what = f"{error.strerror}: this checkpoint was not written, and the last one is as it was"
         raise OSError(error.errno, what, path) from error
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read(path: str | os.PathLike[str], codec: Codec = tensors) -> dict[str, Any]:
     """Return the newest checkpoint that is whole: the file, or the one before it.
 
     Raises
@@ -124,10 +160,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         If what is there is damaged.
     """
     try:
-        return trees.read(path, FORMAT)
+        return trees.read(path, codec, FORMATS)
     except (FileNotFoundError, ValueError):
         try:
-            return trees.read(os.path.realpath(path) + PREVIOUS, FORMAT)
+            return trees.read(os.path.realpath(path) + PREVIOUS, codec, FORMATS)
         except (FileNotFoundError, ValueError):
             pass
         raise
@@ -143,7 +179,7 @@ def resume(path: str | os.PathLike[str], state: State) -> None:
     OSError
         If it cannot be read.
     """
-    saved = read(path)
+    saved = read(path, state.network._codec)
     try:
         _check(saved, state)
         _restore(saved, state)

@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
+from . import checks, tensors
 from .activations import activation_names
 from .arrays import Array, aligned_zeros
 from .initializers import Draw, initializer_of
 from .loss_choice import LossSpec
+from .losses import Loss
 from .portable import Portable
-from .results import Gradients
+from .results import Gradients, Origin
+from .sealed import Codec
 from .sparse import Inputs, InputsLike
 
 # Rows whose derivatives by the inputs are computed together.
@@ -27,6 +29,9 @@ Self = TypeVar("Self", bound="Layers")
 
 class Layers(Portable, ABC):
     """Sizes, activations and parameters: what both networks share, whoever computes with them."""
+
+    # What their files are written and read by.
+    _codec: Codec = tensors
 
     def __init__(
         self,
@@ -200,6 +205,11 @@ class Layers(Portable, ABC):
     @abstractmethod
     def _first_delta(self, X: Inputs, Y_hat: Array, slope: Array) -> Array:
         """Return delta[1] of each row by itself, for derivatives ``slope`` of something by the outputs."""
+
+    def _origin(self, Y: Array | None = None, loss: Loss | None = None) -> Origin:
+        """Return what a trace is computed from, as it is now."""
+        weights, biases = (tuple(a.copy() for a in arrays) for arrays in (self._weights, self._biases))
+        return Origin(weights, biases, self._activations, Y, loss)
 
     def _in_float64(self: Self) -> Self:
         """Return an independent network with the same parameters in float64."""

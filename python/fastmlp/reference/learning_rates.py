@@ -27,7 +27,7 @@ MOST_JUDGES = 1000
 
 @dataclass
 class LearningRateRange:
-    """What :func:`find_learning_rate` found.
+    """What :func:`fastmlp.find_learning_rate` found.
 
     Attributes
     ----------

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import specs
-from .activations import LINKS
 from .arrays import Array
+from .links import LINKS
 from .losses import LOSSES, Loss
 
 # What names a loss: a spec, or a function of Y_hat and Y that returns losses and derivatives.

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks
-from .activations import Softmax, logistic
+from .activations import logistic
 from .arrays import Array
+from .links import Softmax
 
 MAX_LEVELS = 16
 
@@ -31,6 +32,12 @@ class Loss(ABC):
     link: ClassVar[str | None] = None
     # What its targets must be, in words; None where any number will do.
     domain: ClassVar[str | None] = None
+    # The loss of one output or target, and its derivative by it or, with a link, by its net input: in the letters of
+    # ``letters``, for :mod:`.explanation.formulas` to read. None where nobody knows.
+    formula: ClassVar[str | None] = None
+    derivative_formula: ClassVar[str | None] = None
+    stable_formula: ClassVar[str | None] = None  # the same from the net input, exact where the output is not
+    labels_formula: ClassVar[str | None] = None  # what is taken for a target, where it may be something else
 
     @classmethod
     def key(cls) -> str:
@@ -44,6 +51,14 @@ class Loss(ABC):
     @abstractmethod
     def derivative(self, out: Array, Y: Array) -> Array:
         """Return d loss / d out of each sample, shape (n, n_out); out is Y_hat, or Z[L] where there is a link."""
+
+    def letters(self, Z: Array, Y_hat: Array, Y: Array) -> dict[str, Array]:
+        """Return what the letters of the formulas stand for, of each term of the sum: arrays of shape (n, n_terms)."""
+        return {"y_hat": Y_hat, "y": self.labels(Y), "z": Z}
+
+    def labels(self, Y: Array) -> Array:
+        """Return the targets as the loss takes them."""
+        return Y
 
     def n_targets(self, n_out: int) -> int:
         """Return the number of columns of Y for so many outputs; ValueError if such a number makes no sense."""
@@ -72,6 +87,8 @@ class SquaredError(Loss):
     """1/2 * sum over outputs of (Y_hat - Y)^2."""
 
     name = "squared_error"
+    formula = "(y_hat - y)**2 / 2"
+    derivative_formula = "y_hat - y"
 
     def value(self, out: Array, Y: Array) -> Array:
         residual = out - Y
@@ -86,6 +103,8 @@ class AbsoluteError(Loss):
     """Sum over outputs of |Y_hat - Y|, whose best constant is the median. The derivative at 0 is 0."""
 
     name = "absolute_error"
+    formula = "abs(y_hat - y)"
+    derivative_formula = "sign(y_hat - y)"
 
     def value(self, out: Array, Y: Array) -> Array:
         loss: Array = np.abs(out - Y).sum(axis=1)
@@ -101,6 +120,8 @@ class Huber(Loss):
     """r^2 / 2 for residuals r up to delta, and delta * (|r| - delta / 2) beyond, summed over outputs: Huber (1964)."""
 
     name = "huber"
+    formula = "r**2 / 2 if abs(r) < delta else delta * (abs(r) - delta / 2) where r = y_hat - y"
+    derivative_formula = "max(-delta, min(y_hat - y, delta))"
     delta: float = 1.0
 
     def __post_init__(self) -> None:
@@ -121,6 +142,8 @@ class LogCosh(Loss):
     """Sum over outputs of log(cosh(Y_hat - Y)): like r^2 / 2 near 0, like |r| far from it."""
 
     name = "log_cosh"
+    formula = "log(cosh(y_hat - y))"
+    derivative_formula = "tanh(y_hat - y)"
 
     def value(self, out: Array, Y: Array) -> Array:
         r = np.abs(out - Y)
@@ -144,6 +167,8 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    formula = "q * (y - y_hat) if y > y_hat else (1 - q) * (y_hat - y)"
+    derivative_formula = "-q if y > y_hat else 1 - q if y < y_hat else 0"
     levels: tuple[float, ...] = (0.5,)
 
     def __init__(self, *levels: float) -> None:
@@ -167,6 +192,10 @@ class Quantile(Loss):
             raise ValueError(f"{len(self.levels)} levels need that many outputs for each target, not {n_out} in all")
         return n_out // len(self.levels)
 
+    def letters(self, Z: Array, Y_hat: Array, Y: Array) -> dict[str, Array]:
+        residual, q = self._residual(Y_hat, Y)
+        return {"y_hat": Y_hat, "y": np.tile(Y, len(self.levels)), "q": np.broadcast_to(q, residual.shape)}
+
     def _residual(self, out: Array, Y: Array) -> tuple[Array, Array]:
         """Return Y - out and the level of each output."""
         q = np.repeat(np.asarray(self.levels, Y.dtype), Y.shape[1])
@@ -177,6 +206,8 @@ class Poisson(Loss):
     """For counts, with output_activation "exp": half the deviance, sum of y log(y / Y_hat) - y + Y_hat."""
 
     name = "poisson"
+    formula = "y * log(y / y_hat) - y + y_hat if y > 0 else y_hat"
+    derivative_formula = "y_hat - y"
     link = "exp"
     domain = "not negative"
 
@@ -200,6 +231,8 @@ class Gamma(Loss):
     gamma distribution, sum of log(Y_hat / y) + y / Y_hat - 1."""
 
     name = "gamma"
+    formula = "log(y_hat / y) + y / y_hat - 1"
+    derivative_formula = "1 - y / y_hat"
     link = "exp"
     domain = "positive"
 
@@ -224,6 +257,8 @@ class GaussianNll(Loss):
     """
 
     name = "gaussian_nll"
+    formula = "(log(2 * pi * v) + (y - m)**2 / v) / 2"
+    derivative_formula = "(m - y) / v if j <= k else (1 - (y - m)**2 / v) / 2"
     link = "mean_variance"
 
     def value(self, out: Array, Y: Array) -> Array:
@@ -244,6 +279,10 @@ class GaussianNll(Loss):
             raise ValueError(f"a mean and a variance for each target make an even number of outputs, not {n_out}")
         return n_out // 2
 
+    def letters(self, Z: Array, Y_hat: Array, Y: Array) -> dict[str, Array]:
+        mean, variance = np.hsplit(Y_hat, 2)
+        return {"m": mean, "v": variance, "y": Y}
+
 
 @dataclass(frozen=True)
 class LogLossOfSigmoid(Loss):
@@ -252,6 +291,10 @@ class LogLossOfSigmoid(Loss):
 
     name = "log_loss"
     link = "sigmoid"
+    formula = "-log(y_hat) if y >= 1 else -log(1 - y_hat) if y <= 0 else -y * log(y_hat) - (1 - y) * log(1 - y_hat)"
+    labels_formula = "y + label_smoothing * (1 / 2 - y)"
+    stable_formula = "max(z, 0) - y * z + log(1 + exp(-abs(z)))"
+    derivative_formula = "y_hat - y"
     domain = "from 0 to 1"
     label_smoothing: float = 0.0
 
@@ -259,18 +302,18 @@ class LogLossOfSigmoid(Loss):
         checks.number(self.label_smoothing, "label_smoothing", 0, 1)
 
     def value(self, out: Array, Y: Array) -> Array:
-        loss: Array = (np.maximum(out, 0) - self._labels(Y) * out + np.log1p(np.exp(-np.abs(out)))).sum(axis=1)
+        loss: Array = (np.maximum(out, 0) - self.labels(Y) * out + np.log1p(np.exp(-np.abs(out)))).sum(axis=1)
         return loss
 
     def derivative(self, out: Array, Y: Array) -> Array:
-        slope: Array = logistic(out) - self._labels(Y)
+        slope: Array = logistic(out) - self.labels(Y)
         return slope
 
     def outside(self, Y: Array) -> Array:
         bad: Array = (Y < 0) | (Y > 1)
         return bad
 
-    def _labels(self, Y: Array) -> Array:
+    def labels(self, Y: Array) -> Array:
         labels: Array = Y + Y.dtype.type(self.label_smoothing) * (Y.dtype.type(0.5) - Y)
         return labels
 
@@ -283,6 +326,9 @@ class LogLossOfSoftmax(Loss):
 
     name = "log_loss"
     link = "softmax"
+    formula = "-y * log(y_hat) if y > 0 else 0"
+    derivative_formula = "y_hat - y"
+    labels_formula = "y + label_smoothing * (1 / n_out - y)"
     domain = "probabilities that sum to 1"
     label_smoothing: float = 0.0
 
@@ -292,11 +338,11 @@ class LogLossOfSoftmax(Loss):
     def value(self, out: Array, Y: Array) -> Array:
         shifted = out - out.max(axis=1, keepdims=True)
         log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        loss: Array = (self._labels(Y) * (log_total - shifted)).sum(axis=1)
+        loss: Array = (self.labels(Y) * (log_total - shifted)).sum(axis=1)
         return loss
 
     def derivative(self, out: Array, Y: Array) -> Array:
-        labels = self._labels(Y)
+        labels = self.labels(Y)
         slope: Array = labels.sum(axis=1, keepdims=True) * Softmax().value(out) - labels
         return slope
 
@@ -328,7 +374,7 @@ class LogLossOfSoftmax(Loss):
         bad: Array = (Y < 0) | (np.abs(Y.sum(axis=1, keepdims=True) - 1) > 1e-3)
         return bad
 
-    def _labels(self, Y: Array) -> Array:
+    def labels(self, Y: Array) -> Array:
         labels: Array = Y + Y.dtype.type(self.label_smoothing) * (Y.dtype.type(1) / Y.dtype.type(Y.shape[1]) - Y)
         return labels
 

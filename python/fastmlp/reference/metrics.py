@@ -28,7 +28,7 @@ def root_mean_squared_error(Y: Array, Y_hat: Array) -> float:
 
 
 def mean_absolute_error(Y: Array, Y_hat: Array) -> float:
-    """Return the mean over rows and outputs of |Y_hat - Y|."""
+    """Return the mean over rows and outputs of ``|Y_hat - Y|``."""
     return float(np.abs(Y_hat - Y).mean(dtype=np.float64))
 
 

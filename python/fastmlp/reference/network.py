@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import checks, divergence
-from .activations import Link, activation_of, output_activation_of
+from .activations import activation_of, output_activation_of
 from .arrays import Array
 from .dropout import Dropout
 from .layers import Layers
 from .levenberg_marquardt import Run
+from .links import Link
 from .loop import run_batches
 from .loss_choice import LossSpec, loss_of
 from .losses import Given, Loss
@@ -124,10 +126,10 @@ class Network(Layers):
     def trace(self, X: InputsLike, Y: npt.ArrayLike | None = None, loss: LossSpec = "squared_error") -> Trace:
         """Return every quantity of a step; see :meth:`fastmlp.Network.trace`."""
         if Y is None:
-            return self.forward(self._inputs(X))
+            return replace(self.forward(self._inputs(X)), origin=self._origin())
         J = loss_of(loss, self.activations[-1])
         X, Y, _ = check_samples(self, X, Y, None, J)
-        return self.backward(self.forward(X), Y, J)
+        return replace(self.backward(self.forward(X), Y, J), origin=self._origin(Y, J))
 
     def jacobian(self, X: InputsLike) -> Array:
         """Return the derivatives of Y_hat by all parameters; see :meth:`fastmlp.Network.jacobian`."""

@@ -22,19 +22,17 @@ from .activations import (
     HardTanh,
     LeakyRelu,
     Linear,
-    Link,
-    MeanVariance,
     Mish,
     Relu,
     Selu,
     Sigmoid,
     Silu,
     Sin,
-    Softmax,
     Softplus,
     Softsign,
     Tanh,
 )
+from .links import Link, MeanVariance, Softmax
 from .onnx_graph import Graph
 
 

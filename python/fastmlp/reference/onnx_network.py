@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from . import files
 from .activations import output_activation_of
+from .atomic import write_atomically
 from .onnx_activations import add_activation
 from .onnx_graph import Graph
+from .sealed import to_json
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -42,11 +44,11 @@ def network_model(network: Layers) -> ModelProto:
     graph = Graph(network.dtype)
     A = add_network(graph, network, graph.input("X", network.layer_sizes[0], network.dtype))
     graph.output(A, "Y_hat", network.dtype, network.layer_sizes[-1])
-    return graph.model(network=files.description(network))
+    return graph.model(network=to_json(files.spec(network)))
 
 
 def written(model: ModelProto, path: str | os.PathLike[str] | None) -> ModelProto:
     """Write a model to a file, if there is a path for it, and return it."""
     if path is not None:
-        files.write_atomically(path, [model.SerializeToString()])
+        write_atomically(path, [model.SerializeToString()])
     return model

@@ -93,12 +93,13 @@ class Portable:
         output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         input_names: Sequence[str] | None = None,
         labels: npt.ArrayLike | None = None,
+        input_fill: npt.ArrayLike | None = None,
     ) -> CReport:
         """Write the network as a C header that predicts; see :func:`fastmlp.to_c` for its parameters.
 
         Parameters
         ----------
-        path, name, kind, calibration, input_scaling, output_scaling, input_names, labels
+        path, name, kind, calibration, input_scaling, output_scaling, input_names, labels, input_fill
             As of :func:`fastmlp.to_c`.
 
         Returns
@@ -122,4 +123,6 @@ class Portable:
         from .c_export import export  # most programs do without
 
         network: Any = self
-        return export(network, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels)
+        return export(
+            network, path, name, kind, calibration, input_scaling, output_scaling, input_names, labels, input_fill
+        )

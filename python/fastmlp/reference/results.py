@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from .arrays import Array
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
+    from .losses import Loss
 
 
 @dataclass
@@ -26,6 +31,18 @@ class Gradients:
     biases: tuple[Array, ...]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a trace was computed from, beside X: parameters and activations of layers 1..L and, if there are, the
+    targets and their loss."""
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+    activations: tuple[str, ...]
+    Y: Array | None
+    loss: Loss | None
+
+
 @dataclass
 class Trace:
     """Every quantity of one forward and one backward pass, by layer.
@@ -43,6 +60,8 @@ class Trace:
         dJ/dZ of layers 1..L.
     dW, db : list of ndarray, shapes (n_in, n_out) and (n_out,)
         Gradients of the weights and biases of layers 1..L.
+    origin : Origin or None
+        What it was computed from, as it was then; for :meth:`explain`.
     """
 
     Z: list[Array | None]
@@ -51,6 +70,64 @@ class Trace:
     delta: list[Array | None] = field(default_factory=list)
     dW: list[Array | None] = field(default_factory=list)
     db: list[Array | None] = field(default_factory=list)
+    origin: Origin | None = field(default=None, repr=False)
+
+    def explain(
+        self,
+        format: Literal["text", "markdown", "html"] = "text",
+        *,
+        digits: int = 4,
+        learning_rate: float | None = None,
+        max_size: int = 8,
+    ) -> Explanation:
+        """Write the passes as a textbook does: every formula, then the same with its matrices of numbers.
+
+        Parameters
+        ----------
+        format : {"text", "markdown", "html"}, default "text"
+            Plain text; Markdown with formulas in LaTeX; or a page of HTML with formulas in MathML, which browsers
+            show without scripts.
+        digits : int, default 4
+            Significant digits of the numbers, 1 to 17. They are rounded as they are written only.
+        learning_rate : float, optional
+            Step size of plain gradient descent: the updated weights and biases are shown too.
+        max_size : int, default 8
+            The most rows and columns of a matrix, and samples, that are shown, at least 2. Those in the middle are
+            left out.
+
+        Returns
+        -------
+        Explanation
+            A str. In a notebook it shows as its Markdown, whatever the format.
+
+        Raises
+        ------
+        ValueError
+            If there is no such format, a number is out of range, the trace has no rows, there is a learning rate but
+            no gradients, or the trace was not made by a network's ``trace``.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> net = fastmlp.Network.from_parameters([[[0.95]]])
+        >>> print(net.trace([[2.0]], [[1.0]]).explain(learning_rate=0.1))  # doctest: +ELLIPSIS
+        One step of a 1-1 network (linear), 1 sample, squared_error
+        ===========================================================
+        ...
+        Layer 1, forward: linear
+        ------------------------
+        <BLANKLINE>
+        Z[1] = X @ W[1]                                               # (1, 1) @ (1, 1) = (1, 1)
+             = [ 2 ] @ [ 0.95 ]
+             = [ 1.9 ]
+        ...
+        W[1] <- W[1] - eta * dW[1]
+              = [ 0.95 ] - 0.1 * [ 1.8 ]
+              = [ 0.77 ]
+        """
+        from .explanation import explain  # it takes a while to read, and nobody else needs it
+
+        return explain(self, format, digits=digits, learning_rate=learning_rate, max_size=max_size)
 
 
 @dataclass(slots=True)

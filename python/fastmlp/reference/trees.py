@@ -1,40 +1,31 @@
-"""Trees of dictionaries, lists, numbers, strings and arrays, as safetensors files.
+"""Trees of dictionaries, lists, numbers, strings and arrays, as files.
 
-The header begins as that of a model file does (see :mod:`fastmlp.reference.files`), with another format. Arrays are
-tensors, named by where they are in the tree; the rest is JSON in the metadata, under "tree".
+They are files of :mod:`.sealed`. Arrays are tensors, named by where they are in the tree; the rest is JSON in the
+description, under "tree".
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from typing import Any
 
 import numpy as np
 
+from . import sealed
 from .arrays import Array
-from .files import MAX_HEADER, NO_DIGEST, _bytes_of, _digest, write_atomically
-
-DTYPES = {
-    "F32": "<f4",
-    "F64": "<f8",
-    "I32": "<i4",
-    "I64": "<i8",
-    "U8": "|u1",
-    "U32": "<u4",
-    "U64": "<u8",
-    "BOOL": "|b1",
-}
-NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
+from .tensors import NAMES
 
 # What stands for an array in the JSON.
 TENSOR = "tensor of this file"
 
-OPENING = re.compile(rb'\{"__metadata__":\{"format":"([^"]*)","sha256":"([0-9a-f]{64})"')
 
-
-def write(path: str | os.PathLike[str], format: str, tree: dict[str, Any], previous: str | None = None) -> None:
+def write(
+    path: str | os.PathLike[str],
+    codec: sealed.Codec,
+    format: str,
+    tree: dict[str, Any],
+    previous: str | None = None,
+) -> None:
     """Write a tree to a file. The file is complete, or it is what it was before.
 
     Raises
@@ -47,38 +38,28 @@ def write(path: str | os.PathLike[str], format: str, tree: dict[str, Any], previ
         If the file cannot be written.
     """
     tensors: dict[str, Array] = {}
-    text = json.dumps(_without_arrays(tree, "", tensors), separators=(",", ":"))
-    entries, start = {}, 0
-    for name, a in tensors.items():
-        stop = start + a.nbytes
-        entries[name] = {"dtype": NAMES[a.dtype], "shape": list(a.shape), "data_offsets": [start, stop]}
-        start = stop
-    metadata = {"format": format, "sha256": NO_DIGEST, "tree": text}
-    header = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode("ascii")
-    header += b" " * (-len(header) % 8)
-    if len(header) > MAX_HEADER:
-        raise ValueError(f"what is beside the arrays takes {len(header)} bytes: there is room for {MAX_HEADER}")
-    parts: list[bytes | memoryview] = [len(header).to_bytes(8, "little"), header, *map(_bytes_of, tensors.values())]
-    parts[1] = header.replace(NO_DIGEST.encode(), _digest(*parts).encode(), 1)
-    write_atomically(path, parts, temporary=f"{os.path.realpath(path)}.tmp", previous=previous)
+    described = {"tree": _without_arrays(tree, "", tensors)}
+    sealed.write(path, codec, format, described, tensors, f"{os.path.realpath(path)}.tmp", previous)
 
 
-def read(path: str | os.PathLike[str], format: str) -> dict[str, Any]:
+def read(path: str | os.PathLike[str], codec: sealed.Codec, formats: tuple[str, ...]) -> dict[str, Any]:
     """Return the tree that ``write`` wrote. Arrays are copies of their own.
 
     Raises
     ------
     ValueError
-        If the file is none of this format, or is damaged.
+        If the file is of none of these formats, or is damaged.
     OSError
         If it cannot be read.
     """
-    with open(path, "rb") as file:
-        content = file.read()
     try:
-        return _parse(content, format)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{os.fsdecode(path)}: damaged, or no {format}: {error}") from None
+        described, tensors = sealed.read(path, codec, formats)
+        tree = _with_arrays(described.get("tree"), tensors)
+        if not isinstance(tree, dict):
+            raise ValueError("it holds no tree")
+        return tree
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{os.fsdecode(path)}: {error}") from None
 
 
 def _without_arrays(value: Any, name: str, tensors: dict[str, Array]) -> Any:
@@ -110,35 +91,3 @@ def _with_arrays(value: Any, tensors: dict[str, Array]) -> Any:
             return tensors[value[TENSOR]]
         return {key: _with_arrays(item, tensors) for key, item in value.items()}
     return [_with_arrays(item, tensors) for item in value] if isinstance(value, list) else value
-
-
-def _parse(content: bytes, format: str) -> dict[str, Any]:
-    """Return the tree. Nothing that the file claims is believed before it was compared with its size."""
-    n_header = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or n_header > min(len(content) - 8, MAX_HEADER):
-        raise ValueError("cut short")
-    header, data = content[8 : 8 + n_header], memoryview(content)[8 + n_header :]
-    opening = OPENING.match(header)
-    if opening is None or opening[1] != format.encode():
-        raise ValueError("another header")
-    blank = header.replace(opening[2], NO_DIGEST.encode(), 1)
-    if _digest(content[:8], blank, data) != opening[2].decode():
-        raise ValueError("its checksum does not agree")
-    entries = json.loads(header)
-    tree = json.loads(entries.pop("__metadata__")["tree"])
-    tensors, start = {}, 0
-    for name, entry in entries.items():
-        dtype, shape = np.dtype(DTYPES[entry["dtype"]]), [int(n) for n in entry["shape"]]
-        size = dtype.itemsize
-        for n in shape:
-            size *= n
-        if min(shape, default=0) < 0 or entry["data_offsets"] != [start, start + size] or start + size > len(data):
-            raise ValueError(f"{name} does not lie where it should")
-        tensors[name] = np.frombuffer(data[start : start + size], dtype).reshape(shape).astype(dtype.newbyteorder("="))
-        start += size
-    if start != len(data):
-        raise ValueError("there are bytes of no tensor")
-    restored = _with_arrays(tree, tensors)
-    if not isinstance(restored, dict):
-        raise ValueError("no dictionary")
-    return restored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,11 @@ class Column(ABC):
         """Whether its inputs are standardised."""
         return True
 
+    @property
+    @abstractmethod
+    def input_fill(self) -> list[float]:
+        """What stands in for NaN in each of its inputs, and NaN where nothing does."""
+
     @abstractmethod
     def encode(self, table: Table) -> Array:
         """Return its inputs for all rows, shape (n, number of inputs); UserError names the cell that has no place."""
@@ -75,6 +81,10 @@ class Number(Column):
     """A column of numbers, as they are."""
 
     kind = "number"
+
+    @property
+    def input_fill(self) -> list[float]:
+        return [math.nan if self.fill is None else float(self.fill)]
 
     def encode(self, table: Table) -> Array:
         column = table.finite_numbers(self.name)
@@ -119,6 +129,10 @@ class OneHot(Valued):
     def is_scaled(self) -> bool:
         return False
 
+    @property
+    def input_fill(self) -> list[float]:
+        return [math.nan] * len(self.values) if self.fill is None else [float(v == self.fill) for v in self.values]
+
     def encode(self, table: Table) -> Array:
         # The last row of zeros is what the place -1 takes.
         rows: Array = np.vstack([np.eye(len(self.values)), np.zeros((1, len(self.values)))])
@@ -133,6 +147,10 @@ class Ordinal(Valued):
     """The place of the row's value, counted from 0."""
 
     kind = "ordinal"
+
+    @property
+    def input_fill(self) -> list[float]:
+        return [math.nan if self.fill is None else float(list(self.values).index(str(self.fill)))]
 
     def encode(self, table: Table) -> Array:
         places = self._places(table)

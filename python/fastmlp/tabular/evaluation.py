@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 import numpy as np
 
-from ..reference import metrics
 from ..reference.arrays import Array
 from .model import TabularModel
 
@@ -16,24 +15,25 @@ Metrics = dict[str, float]
 SMALLEST = 1e-15
 
 
-def evaluate(model: TabularModel, Y_hat: Array, y: Array) -> Metrics:
+def evaluate(model: TabularModel, Y_hat: Array, y: Array, weight: Array | None = None) -> Metrics:
     """Return the metrics of what ``model.predict`` gave, beside numbers or places of classes."""
     if not model.classes:
-        return _of_numbers(model.points(Y_hat), y)
-    return _of_classes(model.points(Y_hat), model.probabilities(Y_hat) if model.has_probabilities else None, y)
+        return _of_numbers(model.points(Y_hat), y, weight)
+    probabilities = model.probabilities(Y_hat) if model.has_probabilities else None
+    return _of_classes(model.points(Y_hat), probabilities, y, weight)
 
 
-def plainest_guess(model: TabularModel, y: Array) -> Metrics:
+def plainest_guess(model: TabularModel, y: Array, weight: Array | None = None) -> Metrics:
     """Return the metrics of always guessing the mean or the most frequent class of the training rows.
 
     A model that does not remember them guesses what the rows at hand have.
     """
     guess = model.guess or _guess_of(model, y)
     if not model.classes:
-        return _of_numbers(np.full(len(y), guess[0]), y)
+        return _of_numbers(np.full(len(y), guess[0]), y, weight)
     shares = np.array(guess)
     probabilities = np.tile(shares / shares.sum(), (len(y), 1)) if model.has_probabilities else None
-    return _of_classes(np.full(len(y), shares.argmax()), probabilities, y)
+    return _of_classes(np.full(len(y), shares.argmax()), probabilities, y, weight)
 
 
 def name_of_guess(model: TabularModel, y: Array) -> str:
@@ -59,19 +59,19 @@ def _guess_of(model: TabularModel, y: Array) -> list[float]:
     return shares_of_classes(y, len(model.classes)) if model.classes else [float(model.outputs.mean[0])]
 
 
-def _of_numbers(y_hat: Array, y: Array) -> Metrics:
-    y, y_hat = y.reshape(-1, 1), y_hat.reshape(-1, 1)
-    names: dict[str, Callable[[Array, Array], float]] = {
-        "RMSE": metrics.root_mean_squared_error,
-        "MAE": metrics.mean_absolute_error,
-        "R2": metrics.r2,
+def _of_numbers(y_hat: Array, y: Array, weight: Array | None) -> Metrics:
+    squared_error = float(np.average(np.square(y_hat - y), weights=weight))
+    spread = float(np.average(np.square(y - np.average(y, weights=weight)), weights=weight))
+    return {
+        "RMSE": math.sqrt(squared_error),
+        "MAE": float(np.average(np.abs(y_hat - y), weights=weight)),
+        "R2": 1 - squared_error / spread if spread else float(squared_error == 0),
     }
-    return {name: function(y, y_hat) for name, function in names.items()}
 
 
-def _of_classes(y_hat: Array, probabilities: Array | None, y: Array) -> Metrics:
-    found = {"accuracy": float(np.mean(y_hat == y))}
+def _of_classes(y_hat: Array, probabilities: Array | None, y: Array, weight: Array | None) -> Metrics:
+    found = {"accuracy": float(np.average(y_hat == y, weights=weight))}
     if probabilities is not None:
         likely = np.clip(probabilities[np.arange(len(y)), y], SMALLEST, 1)
-        found["log_loss"] = float(-np.log(likely).mean())
+        found["log_loss"] = -float(np.average(np.log(likely), weights=weight))
     return found

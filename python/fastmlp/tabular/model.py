@@ -69,6 +69,12 @@ class TabularModel:
         return [name for column in self.columns for name in column.input_names]
 
     @property
+    def input_fill(self) -> Array | None:
+        """What stands in for NaN in each of the network's inputs, before they are scaled; None if nothing does."""
+        fill = np.array([fill for column in self.columns for fill in column.input_fill])
+        return None if np.isnan(fill).all() else fill
+
+    @property
     def output_names(self) -> list[str]:
         """Names of the columns that a regression predicts: the target, its quantiles, or it and its deviation."""
         if self.network.activations[-1] == "mean_variance":

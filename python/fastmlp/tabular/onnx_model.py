@@ -8,6 +8,7 @@ no place in its column's order gives NaN, as no error can be raised there.
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from ..reference import files
 from ..reference.onnx_graph import Graph
 from ..reference.onnx_network import add_network
+from ..reference.sealed import to_json
 from .columns import Column, Number, OneHot, Valued
 from .model import TabularModel
 from .table import MISSING, is_missing
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 # Names that outputs and the network's tensors have: a column with such a name gets underscores at its end.
 TAKEN = re.compile(r"label|probabilities|scores|variable|std|[WbZA]\d+")
 
-# How programs write missing values, as what looks them up knows no rule for capitals.
-WORDS = sorted({word for m in MISSING for word in (m, m.upper(), m.capitalize(), m.title())} | {"NaN"})
+# Missing values in all capitals and small letters, as what looks them up knows no rule for those.
+WORDS = sorted({"".join(letters) for word in MISSING for letters in product(*zip(word, word.upper(), strict=True))})
 
 
 def onnx_model(model: TabularModel) -> ModelProto:
@@ -43,8 +45,8 @@ def onnx_model(model: TabularModel) -> ModelProto:
         _add_classes(graph, model, Y_hat)
     else:
         _add_numbers(graph, model, Y_hat)
-    names = files.to_json([column.name for column in model.columns])
-    return graph.model(network=files.description(net), features=names, target=model.target)
+    names = to_json([column.name for column in model.columns])
+    return graph.model(network=to_json(files.spec(net)), features=names, target=model.target)
 
 
 def _inputs(graph: Graph, model: TabularModel) -> str:

@@ -1,8 +1,13 @@
-"""Parquet, read by pyarrow. Cells become the text that a CSV file would have, so that both give the same model."""
+"""Parquet, read and written by pyarrow.
+
+Cells that are read become the text that a CSV file would have, so that both give the same model.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 from ..errors import UserError, missing_extra
 from .table import Table
@@ -10,11 +15,10 @@ from .table import Table
 
 def parse(raw: bytes, source: str) -> Table:
     """Return the table of a Parquet file's bytes; UserError if it is none, or a column has no place in a table."""
-    try:
-        import pyarrow as pa
-        from pyarrow import compute, parquet
-    except ImportError:
-        raise UserError(f"{source}: {missing_extra('pyarrow', 'parquet')}") from None
+    check_installed(source)
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
     try:
         read = parquet.read_table(io.BytesIO(raw))
     except (pa.ArrowException, OSError) as error:
@@ -34,3 +38,21 @@ def parse(raw: bytes, source: str) -> Table:
             raise UserError(f"{source}, column {name!r}: cells of type {column.type} have no place here") from None
         columns.append([(cell or "").strip() for cell in text.to_pylist()])
     return Table(source, names, columns, range(1, read.num_rows + 1), unit="row")
+
+
+def written(names: list[str], columns: Sequence[list[Any]]) -> bytes:
+    """Return a file with columns of numbers or of text, each of one type."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(pa.table(dict(zip(names, columns, strict=True))), file)
+    return file.getvalue()
+
+
+def check_installed(path: str) -> None:
+    """Raise UserError if pyarrow is not installed."""
+    try:
+        import pyarrow as pyarrow
+    except ImportError:
+        raise UserError(f"{path}: {missing_extra('pyarrow', 'parquet')}") from None

@@ -35,8 +35,12 @@ def read_table(path: str, kind: str | None = None) -> Table:
         If there is no such file, or it is no such table; it names the place.
     """
     source = "standard input" if path == "-" else path
-    kind = kind or SUFFIXES.get(os.path.splitext(path)[1].lower(), "csv")
-    return READERS[kind](_read_bytes(path, source), source)
+    return READERS[kind or kind_of(path)](_read_bytes(path, source), source)
+
+
+def kind_of(path: str) -> str:
+    """Return what a file holds by the ending of its name."""
+    return SUFFIXES.get(os.path.splitext(path)[1].lower(), "csv")
 
 
 def _read_bytes(path: str, source: str) -> bytes:

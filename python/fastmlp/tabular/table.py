@@ -71,6 +71,14 @@ class Table:
         cell = cells[row]
         raise self.error(row, name, f"{cell!r} is not a finite number" if cell else "the cell is empty")
 
+    def weights(self, name: str) -> Array:
+        """Return a column of weights as float64; UserError if it is not there, or a cell is no number or negative."""
+        weights = self.numbers(name)
+        if (weights < 0).any():
+            row = int((weights < 0).argmax())
+            raise self.error(row, name, f"{weights[row]:g} is negative, and weights are not")
+        return weights
+
     def finite_numbers(self, name: str) -> Array | None:
         """Return a column as float64, or None if a cell is no finite number; UserError if it is not there."""
         cells = self.cells(name)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..activations import LINKS, activation_of, output_activation_of
+from ..activations import activation_of, output_activation_of
 from ..arrays import Array
+from ..links import LINKS
 from . import forms, text
 from .model import Model, Program
 
@@ -27,8 +28,8 @@ class FloatProgram(Program):
         self.c_type = "float" if self.dtype == np.float32 else "double"
 
     def measure(self, X: Array) -> tuple[Array, Array]:
-        A = X.astype(self.dtype)
-        given = A
+        given = X.astype(self.dtype)
+        A = self.model.filled(given)
         if self.model.input_scaling:
             mean, factor = (v.astype(self.dtype) for v in self.model.input_factors)
             A = (A - mean) * factor
@@ -51,7 +52,8 @@ class FloatProgram(Program):
     @property
     def data_bytes(self) -> int:
         scaling = 2 * sum(len(s[0]) for s in (self.model.input_scaling, self.model.output_scaling) if s)
-        return (self.network.parameters.size + scaling) * self.dtype.itemsize
+        fill = 0 if self.model.input_fill is None else len(self.model.input_fill)
+        return (self.network.parameters.size + scaling + fill) * self.dtype.itemsize
 
     def notes(self) -> list[str]:
         lines = [f"Computes in {self.c_type}; inputs and outputs are {self.c_type}."]
@@ -79,7 +81,8 @@ class FloatProgram(Program):
 
     def functions(self) -> str:
         n_in, n_out = self.network.layer_sizes[0], self.network.layer_sizes[-1]
-        lines = [f"static inline void PREFIX_predict(const {self.c_type} x[{n_in}], {self.c_type} y[{n_out}]) {{\n"]
+        lines = [self.model.fill_code(self.dtype)]
+        lines += [f"static inline void PREFIX_predict(const {self.c_type} x[{n_in}], {self.c_type} y[{n_out}]) {{\n"]
         lines += [f"  {self.c_type} {name}[{n}];\n" for name, n in self._buffers().items()]
         for l in range(1, len(self.network.layer_sizes)):
             lines.append(self._layer(l))
@@ -111,9 +114,9 @@ class FloatProgram(Program):
         n_in, n_out = self.network.layer_sizes[l - 1 : l + 1]
         spec, a = self.network.activations[l - 1], _buffer(l)
         start = f"PREFIX_b{l}[j]" if self.network.bias else text.real(0, self.dtype)
-        value = f"{_buffer(l - 1)}[i]" if l > 1 else "x[i]"
+        value = f"{_buffer(l - 1)}[i]" if l > 1 else self.model.input
         if l == 1 and self.model.input_scaling:
-            value = "(x[i] - PREFIX_input_mean[i]) * PREFIX_input_factor[i]"
+            value = f"({value} - PREFIX_input_mean[i]) * PREFIX_input_factor[i]"
         out = f"""
   /* layer {l}: {n_in} -> {n_out}, {spec} */
   for (int j = 0; j < {n_out}; ++j) {a}[j] = {start};

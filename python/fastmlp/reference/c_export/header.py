@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import checks, files
+from .. import checks
 from ..arrays import Array
+from ..atomic import write_atomically
 from . import text
 from .fixed import forward
 from .floats import FloatProgram
@@ -43,28 +44,30 @@ def export(
     output_scaling: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     input_names: Sequence[str] | None = None,
     labels: npt.ArrayLike | None = None,
+    input_fill: npt.ArrayLike | None = None,
 ) -> CReport:
     """Write a network as a C header; see :meth:`fastmlp.Network.to_c`."""
-    model = Model.checked(network, name, kind, input_scaling, output_scaling, input_names, labels)
+    model = Model.checked(network, name, kind, input_scaling, output_scaling, input_names, labels, input_fill)
     X, source = _calibration(model, calibration)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found, and named
         program: Program = FixedProgram(model, X) if KINDS[model.kind] else FloatProgram(model)
         x, y = program.measure(X)
         report = _report(model, program, X, y)
-    rows = np.unique(np.linspace(0, len(X) - 1, TEST_VECTORS).round().astype(int))
+        rows = np.unique(np.linspace(0, len(X) - 1, TEST_VECTORS).round().astype(int))
+        x, y = program.measure(_with_gaps(model, X[rows]))
     code = [
-        _macros(model, program, len(rows)),
+        _macros(model, program, len(x)),
         program.definitions(),
         program.functions(),
         *([_class(model, program)] if model.is_classifier else []),
-        program.test_arrays(x[rows], y[rows]),
-        _self_check(model, program, len(rows)),
+        program.test_arrays(x, y),
+        _self_check(model, program, len(x)),
     ]
     parts = [_opening(model, program, report, source), *(text.named(part, name) for part in code), "#endif\n"]
     if model.labels:
         parts.insert(2, text.labels(f"{name}_labels", model.labels))
     content = "\n".join(parts)
-    files.write_atomically(path, [content.encode("ascii")])
+    write_atomically(path, [content.encode("ascii")])
     return report
 
 
@@ -82,6 +85,13 @@ def _calibration(model: Model, calibration: npt.ArrayLike | None) -> tuple[Array
     if model.input_scaling:
         X = X * model.input_scaling[1] + model.input_scaling[0]
     return X, f"{DRAWN_ROWS} rows drawn from a standard normal distribution"
+
+
+def _with_gaps(model: Model, rows: Array) -> Array:
+    """Return rows, and one more that misses all that something stands in for, if there is any."""
+    if model.input_fill is None:
+        return rows
+    return np.vstack([rows, np.where(np.isnan(model.input_fill), rows[-1], np.nan)])
 
 
 def _report(model: Model, program: Program, X: Array, y: Array) -> CReport:
@@ -135,6 +145,9 @@ def _opening(model: Model, program: Program, report: CReport, source: str) -> st
     lines = [text.named(line, model.name) for line in lines]
     if model.input_names:
         lines += ["", "Inputs: " + ", ".join(f"{i} {name}" for i, name in enumerate(model.input_names))]
+    if model.input_fill is not None:
+        fills = [f"{i} {fill:g}" for i, fill in enumerate(model.input_fill) if not np.isnan(fill)]
+        lines += ["", f"What stands in for NaN: {', '.join(fills)}"]
     if model.labels:
         lines += ["", "Classes: " + ", ".join(f"{i} {label}" for i, label in enumerate(model.labels))]
     return text.comment(lines)

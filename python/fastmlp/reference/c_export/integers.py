@@ -38,7 +38,7 @@ class FixedProgram(Program):
 
     def _quantised(self, X: Array) -> Array:
         """Return inputs as the C code quantises them, in float32."""
-        x = X.astype(np.float32)
+        x = self.model.filled(X.astype(np.float32))
         if not self.model.input_scaling:
             return quantised(x, self.fixed.input_bits, self.bits).astype(np.int64)
         mean, factor = self._input_factors()
@@ -170,12 +170,14 @@ static inline {self.c_type} PREFIX_look_up(const int16_t table[], int step_bits,
 
     def _quantize(self) -> str:
         low, high = (text.real(v, FLOAT32) for v in (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1))
-        v = f"x[i] * {text.real(2.0**self.fixed.input_bits, FLOAT32)}"
+        x = self.model.input
+        v = f"{x} * {text.real(2.0**self.fixed.input_bits, FLOAT32)}"
         if self.model.input_scaling:
-            v = "(x[i] - PREFIX_input_mean[i]) * PREFIX_input_factor[i]"
+            v = f"({x} - PREFIX_input_mean[i]) * PREFIX_input_factor[i]"
         n = self.sizes[0]
         half = text.real(0.5, FLOAT32)
         return f"""\
+{self.model.fill_code(FLOAT32)}\
 /* The inputs of predict for {"unscaled " if self.model.input_scaling else ""}inputs in float. */
 static inline void PREFIX_quantize(const float x[{n}], {self.c_type} q[{n}]) {{
   for (int i = 0; i < {n}; ++i) {{

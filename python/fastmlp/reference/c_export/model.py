@@ -38,6 +38,8 @@ class Model:
         The network is given (x - mean) / scale, and y * scale + mean is what it gives.
     input_names, labels : list or None
         Names of the inputs, and labels of the classes.
+    input_fill : ndarray or None
+        What stands in for NaN in each input, and NaN for those in which nothing does.
     """
 
     network: Layers
@@ -47,6 +49,7 @@ class Model:
     output_scaling: Scaling | None
     input_names: list[str] | None
     labels: list[Any] | None
+    input_fill: Array | None = None
 
     @classmethod
     def checked(
@@ -58,6 +61,7 @@ class Model:
         output_scaling: Any,
         input_names: Sequence[str] | None,
         labels: npt.ArrayLike | None,
+        input_fill: npt.ArrayLike | None = None,
     ) -> Model:
         """Return what is exported, or raise an error that names what is wrong."""
         n_in, n_out = network.layer_sizes[0], network.layer_sizes[-1]
@@ -72,6 +76,7 @@ class Model:
             _scaling(output_scaling, "output_scaling", n_out, "output"),
             None if input_names is None else [str(v) for v in input_names],
             None if labels is None else np.asarray(labels).tolist(),
+            _fill(input_fill, n_in),
         )
         model._check()
         return model
@@ -91,7 +96,8 @@ class Model:
             raise ValueError("output_scaling is for regression: the outputs of this network are scores of classes")
         if KINDS[self.kind] and self.gives_net_inputs:
             raise ValueError(
-                f"kind {self.kind!r} leaves out the outputs' {self.activation.name!r}: so no output_scaling"
+                f"{self.kind} arithmetic gives the net inputs of {self.activation.name!r}, which the scaling of the "
+                "outputs does not fit: take float32 or float64"
             )
 
     @property
@@ -116,8 +122,31 @@ class Model:
         mean, scale = self.input_scaling
         return mean, 1 / scale
 
+    @property
+    def input(self) -> str:
+        """Input i in C."""
+        return "x[i]" if self.input_fill is None else "PREFIX_given(x, i)"
+
+    def fill_code(self, dtype: np.dtype[Any]) -> str:
+        """Return the C code that lets something stand in for missing inputs, if there is any."""
+        if self.input_fill is None:
+            return ""
+        c_type = "float" if dtype == np.float32 else "double"
+        return f"""\
+/* Input i, or what stands in for it where it is NaN. */
+{text.array(c_type, "PREFIX_input_fill", self.input_fill.astype(dtype))}\
+static inline {c_type} PREFIX_given(const {c_type} x[], int i) {{
+  return isnan(x[i]) ? PREFIX_input_fill[i] : x[i];
+}}
+"""
+
+    def filled(self, X: Array) -> Array:
+        """Return rows with what stands in for NaN."""
+        return X if self.input_fill is None else np.where(np.isnan(X), self.input_fill.astype(X.dtype), X)
+
     def scaled(self, X: Array) -> Array:
         """Return the network's inputs for rows of given ones, as float64."""
+        X = self.filled(X)
         if not self.input_scaling:
             return X
         mean, scale = self.input_scaling
@@ -184,6 +213,16 @@ class Program(ABC):
     @abstractmethod
     def test_arrays(self, x: Array, y: Array) -> str:
         """Return the definitions of test vectors."""
+
+
+def _fill(given: Any, n: int) -> Array | None:
+    """Return what stands in for NaN as float64; None if nothing does."""
+    if given is None:
+        return None
+    fill = np.asarray(given, np.float64)
+    if fill.shape != (n,) or np.isinf(fill).any():
+        raise ValueError(f"input_fill must be {n} number(s), one for each input, or NaN for none; got {given!r}")
+    return None if np.isnan(fill).all() else fill
 
 
 def _scaling(given: Any, name: str, n: int, what: str) -> Scaling | None:

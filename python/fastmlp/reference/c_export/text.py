@@ -15,9 +15,11 @@ WIDTH = 100
 
 
 def real(value: float, dtype: np.dtype[Any]) -> str:
-    """Return a floating-point constant in the fewest decimal digits that stand for exactly that number."""
+    """Return a floating-point constant, in the fewest decimal digits that stand for exactly that number."""
     with np.errstate(over="ignore"):
         number = dtype.type(value)
+    if np.isnan(number):
+        return "NAN"
     if not np.isfinite(number):
         raise ValueError(f"{value} is too large for {dtype.name}")
     return str(number) + ("f" if dtype == np.float32 else "")

@@ -38,8 +38,8 @@ class Optimizer(ABC):
     learning_rate : float
         Step size, above 0.
     l1, l2 : float, default 0.0
-        Penalties: the objective is the mean loss + l1 * sum |w| + l2 / 2 * sum w^2, so that the gradient
-        gets the terms l1 * sign(w) + l2 * w.
+        Penalties: the objective is the mean loss ``+ l1 * sum |w| + l2 / 2 * sum w^2``, so that the gradient
+        gets the terms ``l1 * sign(w) + l2 * w``.
     weight_decay : float, default 0.0 (0.01 for AdamW)
         Decoupled decay (Loshchilov & Hutter 2019): w <- w - learning_rate * weight_decay * w, before
         the rule's formula and at its learning rate, with the schedule's factor.
