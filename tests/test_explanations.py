@@ -269,6 +269,7 @@ def test_a_page_of_html_needs_nothing_else() -> None:
     page = step().explain("html")
     assert page.startswith("<!DOCTYPE html>")
     assert not re.search(r"https?:|<script|<link|<img|url\(", page)
+    assert "<meta name='viewport'" in page  # or a telephone would show it as a screen, reduced
     root = ElementTree.fromstring(page)
     assert root.findtext("head/title") == root.findtext("body/h1")
 

@@ -111,8 +111,8 @@ class Trace:
         >>> import fastmlp
         >>> net = fastmlp.Network.from_parameters([[[0.95]]])
         >>> print(net.trace([[2.0]], [[1.0]]).explain(learning_rate=0.1))  # doctest: +ELLIPSIS
-        One step of a 1-1 network (linear), 1 sample, squared_error
-        ===========================================================
+        One step of the 1-1 network (linear), 1 sample, squared_error
+        =============================================================
         ...
         Layer 1, forward: linear
         ------------------------

@@ -69,10 +69,10 @@ def _sections(trace: Trace, origin: Origin, learning_rate: float | None, how: Di
 def _title(trace: Trace, origin: Origin) -> str:
     sizes = "-".join(str(A.shape[1]) for A in trace.A)
     n = len(trace.A[0])
-    what = "One step of" if origin.loss else "The forward pass of"
+    what = "One step of the" if origin.loss else "The pass forward of the"
     names = ", ".join(dict.fromkeys(origin.activations))
     ending = f", {name_of_loss(origin.loss)}" if origin.loss else ""
-    return f"{what} a {sizes} network ({names}), {n} sample{'s' * (n > 1)}{ending}"
+    return f"{what} {sizes} network ({names}), {n} sample{'s' * (n > 1)}{ending}"
 
 
 def _notes(trace: Trace, how: Digits) -> list[str]:
@@ -81,6 +81,7 @@ def _notes(trace: Trace, how: Digits) -> list[str]:
         "Rows are samples. Layers are numbered from 1; layer 0 is the input, A[0] = X.",
         f"Numbers are computed in {trace.A[-1].dtype.name}, and written with {how.digits} significant "
         f"digit{'s' * (how.digits > 1)}.",
+        "Differences of nearly equal numbers have fewer, if they are worked out from what is written.",
     ]
     if max(max(A.shape) for A in trace.A) > how.max_size:
         notes.append(f"Of more than {how.max_size} rows or columns those in the middle are left out: {ELLIPSIS}")

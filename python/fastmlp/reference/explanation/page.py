@@ -19,9 +19,10 @@ LEGEND = "⊙ multiplies number by number, ⊤ swaps rows and columns."
 
 # Brackets are drawn, for a machine may have no font whose brackets grow.
 STYLE = """
+:root { color-scheme: light dark; }
 body { font-family: sans-serif; line-height: 1.5; max-width: 60em; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; }
-h2 { font-size: 1.2em; border-bottom: 1px solid #ccc; margin-top: 2em; }
+h2 { font-size: 1.2em; border-bottom: 1px solid #8888; margin-top: 2em; }
 p { margin: 0.5em 0; }
 .equation { overflow-x: auto; padding: 0.4em 0 0.4em 2em; }
 math { font-size: 1.15em; font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "STIX Math", math; }
@@ -35,7 +36,7 @@ math { font-size: 1.15em; font-family: "STIX Two Math", "Latin Modern Math", "Ca
 }
 .matrix mtd { text-align: right; text-align: -webkit-right; padding: 0.2em 0.4em; }
 .cases mtd { text-align: left; padding: 0.1em 0.4em; }
-.shape { font-size: 0.7em; color: #666; }
+.shape { font-size: 0.7em; opacity: 0.7; }
 """
 
 GREEK = {"alpha": "α", "delta": "δ", "eta": "η", "phi": "φ", "Phi": "Φ", "pi": "π"}
@@ -165,6 +166,7 @@ def write(title: str, notes: list[str], sections: list[Section], digits: Digits)
         blocks += [
             f"<p>{escape(part)}</p>" if isinstance(part, str) else _equation(part, digits) for part in section.parts
         ]
-    head = f"<meta charset='utf-8'/><title>{escape(title)}</title><style>{STYLE}</style>"
+    meta = "<meta charset='utf-8'/><meta name='viewport' content='width=device-width'/>"
+    head = f"{meta}<title>{escape(title)}</title><style>{STYLE}</style>"
     body = "\n".join(blocks)
     return f"<!DOCTYPE html>\n<html lang='en'>\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n"
