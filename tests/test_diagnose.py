@@ -75,6 +75,20 @@ def test_relus_that_are_dead(network: Any, few_digits: Data, dtype: str) -> None
     assert finding.evidence["neurons"] == list(range(16))
 
 
+def test_outputs_that_are_dead(network: Any, plane: Data) -> None:
+    X, Y = plane
+    targets = np.column_stack([np.abs(Y), 0 * Y, np.abs(Y)])
+    net = fresh(network, [3, 16, 3], output_activation="relu")
+    net.biases[-1][:] = 1
+    assert diagnose(net, X, targets).kinds == ["underfit"]
+    net.biases[-1][:] = -100
+    finding = only(diagnose(net, X, targets), "dead_outputs", "error")
+    assert (finding.evidence["outputs"], finding.evidence["of"]) == ([0, 2], 3)  # the other one is as it should be
+    net = fresh(network, [3, 16, 1], output_activation="hard_tanh")
+    net.biases[-1][:] = 100
+    assert only(diagnose(net, X, Y / 4), "dead_outputs", "error").evidence["outputs"] == [0]
+
+
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "hard_tanh"])
 def test_units_that_are_saturated(network: Any, few_digits: Data, activation: str) -> None:
     X, Y = few_digits
@@ -199,6 +213,40 @@ def test_steps_that_are_too_small(digits: Data, rate: float) -> None:
     assert diagnose(healed, *digits, history, loss="log_loss")
 
 
+def test_the_learning_rate_of_a_schedule_is_its_highest(digits: Data) -> None:
+    net, history = digits_run(digits, Adam(1e-6, schedule=fastmlp.schedules.OneCycle(20)), 20)
+    assert history.learning_rate[-1] < 1e-7
+    finding = only(diagnose(net, *digits, history, loss="log_loss"), "learning_rate_too_low")
+    assert finding.evidence["learning_rate"] == pytest.approx(1e-6, rel=0.1)
+    net, history = digits_run(digits, Adam(0.5, schedule=fastmlp.schedules.OneCycle(15)), 15)
+    finding = diagnose(net, *digits, [*history.loss[:-1], 9.0], loss="log_loss", optimizer=Adam(0.5)).findings[0]
+    assert finding.evidence["suggestion"] > 1e-4
+
+
+def test_a_suggestion_names_the_rule_that_it_is_for(digits: Data) -> None:
+    net, history = digits_run(digits, SGD(1e-4), 20)
+    finding = only(diagnose(net, *digits, history, loss="log_loss"), "learning_rate_too_low")
+    assert finding.remedy.endswith(" in Adam")
+    healed, history = digits_run(digits, Adam(finding.evidence["suggestion"]), 20)
+    assert diagnose(healed, *digits, history, loss="log_loss")
+    net, history = digits_run(digits, SGD(1e-4), 20)
+    finding = only(diagnose(net, *digits, history, loss="log_loss", optimizer=SGD(1e-4)), "learning_rate_too_low")
+    assert finding.remedy.endswith(" in SGD")
+    healed, history = digits_run(digits, SGD(finding.evidence["suggestion"]), 20)
+    assert diagnose(healed, *digits, history, loss="log_loss", optimizer=SGD(0.1))
+
+
+def test_a_solver_has_no_learning_rate(network: Any, plane: Data) -> None:
+    X, Y = plane
+    net = fresh(network, dtype="float64")
+    net.biases[1][:] = 1e200
+    solver = fastmlp.LevenbergMarquardt()
+    with pytest.warns(fastmlp.DivergenceWarning):
+        history = net.train(X, Y, epochs=5, optimizer=solver)
+    assert only(diagnose(net, X, Y, history, optimizer=solver), "overflow", "error").evidence["quantity"] == "J"
+    assert diagnose(fresh(network), X, Y, [1.0, 2.0, 3.0, 4.0, 5.0], optimizer=solver).kinds == ["underfit"]
+
+
 def test_a_run_that_ended_while_the_loss_fell(digits: Data) -> None:
     net, history = digits_run(digits, SGD(0.01), 20)
     finding = only(diagnose(net, *digits, history, loss="log_loss"), "stopped_too_early")
@@ -260,6 +308,7 @@ def test_inputs_that_tell_nothing_of_the_targets(network: Any, rng: np.random.Ge
     finding = only(diagnose(net, X, Y, history), "underfit")
     assert finding.evidence["loss"] == pytest.approx(net.loss(X, Y))
     assert finding.evidence["plain_loss"] == pytest.approx(np.var(Y) / 2)
-    assert diagnose(fresh(network, [2, 4, 1]), X, Y)  # not trained yet
+    for bias in (True, False):
+        assert diagnose(fresh(network, [2, 4, 1], bias=bias), X, Y)  # not trained yet
     X[:, 1] = 0.5
     assert diagnose(net, X, Y, history).kinds == ["constant_columns", "underfit"]

@@ -1,10 +1,11 @@
-"""What may be diagnosed, and how: networks, estimators, pipelines, samples of rows; and what all of it leaves alone."""
+"""What may be diagnosed, and how: losses, estimators, pipelines, samples of rows; and what all of it leaves alone."""
 
 from __future__ import annotations
 
 import copy
 import json
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,96 +15,23 @@ import polars as pl
 import pytest
 from diagnosed import fresh, only
 from scipy import sparse
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_wine
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastmlp
 from fastmlp import Adam, MLPClassifier, MLPRegressor, diagnose
 from fastmlp.diagnosis import thresholds
-from fastmlp.diagnosis.remedies import COMMAND, ESTIMATOR, NETWORK, REMEDIES
+from fastmlp.diagnosis.remedies import COMMAND, ESTIMATOR, NETWORK, REMEDIES, SPARSE
 from fastmlp.reference.arrays import Array
-from fastmlp.reference.optimizers import Optimizer
 
 Data = tuple[Array, Array]
 
 
-# No false alarms.
-
-SMOOTH = ("tanh", "sigmoid", "gelu", "elu")
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("activation", [*SMOOTH, "relu", "leaky_relu", "silu", "softplus"])
-def test_digits_that_are_learnt_well(digits: Data, activation: str, dtype: str) -> None:
-    X, Y = digits
-    for seed in range(2):
-        net = fastmlp.Network([64, 16, 16, 10], activation, "softmax", dtype=dtype, random_state=seed)
-        history = net.train(
-            X,
-            Y,
-            epochs=15,
-            batch_size=32,
-            loss="log_loss",
-            optimizer=Adam(0.01),
-            validation_data=0.2,
-            random_state=seed,
-        )
-        assert diagnose(net, X, Y, history, loss="log_loss"), activation
-
-
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "log_cosh", "quantile(0.9)"])
-@pytest.mark.parametrize("activation", [*SMOOTH, "relu"])
-def test_noisy_data_that_is_learnt_as_far_as_it_goes(diabetes: Data, activation: str, loss: str) -> None:
-    X, y = diabetes
-    net = fresh(sizes=[10, 16, 1], activation=activation)
-    history = net.train(
-        X,
-        y,
-        epochs=200,
-        batch_size=32,
-        loss=loss,
-        optimizer=Adam(0.003),
-        validation_data=0.2,
-        callbacks=[fastmlp.EarlyStopping(20)],
-        random_state=0,
-    )
-    assert diagnose(net, X, y, history, loss=loss), activation
-
-
-@pytest.mark.parametrize("activation", SMOOTH)
-@pytest.mark.parametrize("optimizer", [Adam(0.01), fastmlp.LevenbergMarquardt(), fastmlp.Rprop()])
-def test_a_sine_that_is_fit(activation: str, optimizer: Any) -> None:
-    X = np.linspace(-3, 3, 100).reshape(-1, 1)
-    optimizer = copy.deepcopy(optimizer)
-    net = fresh(sizes=[1, 12, 1], activation=activation, dtype="float64")
-    steps = 1000 if isinstance(optimizer, Optimizer) else 200
-    history = net.train(X, np.sin(X), epochs=steps, optimizer=optimizer)
-    assert diagnose(net, X, np.sin(X), history, optimizer=optimizer)
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("output", "loss"), [("sigmoid", "log_loss"), ("sigmoid", "squared_error"), ("tanh", "huber")])
-def test_xor_that_is_learnt(network: Any, output: str, loss: str, seed: int) -> None:
-    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    Y = np.array([0, 1, 1, 0]) if output == "sigmoid" else np.array([-1, 1, 1, -1])
-    net = network([2, 8, 1], output_activation=output, random_state=seed)
-    history = net.train(X, Y, epochs=600, loss=loss, optimizer=Adam(0.05))
-    assert diagnose(net, X, Y, history, loss=loss)
-
-
-@pytest.mark.parametrize(("loss", "output"), [("poisson", "exp"), ("gamma", "exp"), ("gaussian_nll", "mean_variance")])
-def test_losses_with_an_output_activation_of_their_own(plane: Data, loss: str, output: str) -> None:
-    X, Y = plane
-    Y = np.exp(Y) if output == "exp" else Y + 0.3
-    net = fresh(sizes=[3, 16, 1 + (output == "mean_variance")], output_activation=output)
-    history = net.train(X, Y, epochs=200, batch_size=32, loss=loss, optimizer=Adam(0.01), random_state=0)
-    diagnosis = diagnose(net, X, Y, history, loss=loss)
-    assert diagnosis
-    assert diagnosis.loss == pytest.approx(net.loss(X, Y, loss), rel=1e-5)
-    assert diagnosis.plain_loss is not None
-    assert diagnosis.loss < diagnosis.plain_loss
+# Losses.
 
 
 def test_the_loss_of_the_best_constant_outputs(rng: np.random.Generator) -> None:
@@ -190,6 +118,27 @@ def test_a_regressor_whose_target_is_in_its_own_units() -> None:
     assert "TransformedTargetRegressor" in finding.remedy
 
 
+def test_the_remedy_of_a_target_in_its_own_units_is_looked_through() -> None:
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    pipeline = make_pipeline(StandardScaler(), MLPRegressor(early_stopping=True, random_state=0))
+    model = TransformedTargetRegressor(pipeline, transformer=StandardScaler()).fit(X, y)
+    diagnosis = diagnose(model, X, y, validation_data=(X[:100], y[:100]))
+    assert diagnosis
+    assert diagnosis.plain_loss == pytest.approx(0.5)
+    inside = make_pipeline(StandardScaler(), TransformedTargetRegressor(pipeline[-1], transformer=StandardScaler()))
+    assert diagnose(inside.fit(X, y), X, y).plain_loss == pytest.approx(0.5)
+
+
+def test_a_search_stands_for_its_best_estimator() -> None:
+    table = load_wine(as_frame=True)
+    search = GridSearchCV(MLPClassifier(random_state=0, max_iter=50), {"alpha": [1e-4, 1e-2]}, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(table.data, table.target)
+    finding = only(diagnose(search, table.data, table.target), "unscaled_inputs")
+    assert "proline" in finding.evidence["names"]
+
+
 def test_an_estimator_that_stopped_early_has_its_best_epoch(diabetes: Data) -> None:
     X, y = diabetes
     model = MLPRegressor(
@@ -198,6 +147,19 @@ def test_an_estimator_that_stopped_early_has_its_best_epoch(diabetes: Data) -> N
     with np.errstate(all="ignore"):
         model.fit(X, y)
     assert model.validation_loss_curve_[-1] > 1.2 * min(model.validation_loss_curve_)
+    assert diagnose(model, X, y)
+
+
+def test_an_estimator_that_a_score_stopped_too_early(iris: Data) -> None:
+    X, y = iris
+    model = MLPClassifier(early_stopping=True, random_state=0).fit(X, y)
+    assert model.score(X, y) < 0.5
+    finding = only(diagnose(model, X, y), "stopped_too_early")
+    assert "the validation loss is still falling" in finding.message
+    assert "the validation score did not improve by tol=0.0001 for 10 epochs" in finding.message
+    model.set_params(scoring="loss", max_iter=finding.evidence["epochs_to_try"]).fit(X, y)
+    assert 'scoring="loss"' in finding.remedy
+    assert model.score(X, y) > 0.95
     assert diagnose(model, X, y)
 
 
@@ -229,6 +191,7 @@ def test_tables_and_matrices(plane: Data, convert: Any) -> None:
     finding = only(diagnose(fresh(), given, Y), "unscaled_inputs")
     assert finding.evidence["columns"] == [1]
     assert finding.evidence["names"] == {pd.DataFrame: ["1"], pl.DataFrame: ["b"]}.get(convert)
+    assert ("MaxAbsScaler" in finding.remedy) == sparse.issparse(given)
 
 
 def test_several_labels_at_once(rng: np.random.Generator) -> None:
@@ -276,6 +239,9 @@ def test_mistakes(plane: Data) -> None:
         diagnose(net, pd.DataFrame(X[:, :2]), Y)
     with pytest.raises(TypeError, match="validation_data must be a pair"):
         diagnose(net, X, Y, validation_data=0.2)  # type: ignore[arg-type]
+    for history in ("loss", {"loss": [1.0]}, 0.5, [[1.0]]):
+        with pytest.raises(TypeError, match="history must be what train returned, or the loss of each epoch"):
+            diagnose(net, X, Y, history)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="net must be a network"):
         diagnose("net", X, Y)
     with pytest.raises(NotFittedError):
@@ -351,12 +317,9 @@ def test_the_time_that_it_takes() -> None:
     rng = np.random.default_rng(0)
     X, labels = rng.random((60_000, 784), dtype=np.float32), rng.integers(0, 10, 60_000)
     net = fastmlp.Network([784, 128, 10], "relu", "softmax", init="he_uniform", random_state=0)
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        assert diagnose(net, X, labels, loss="log_loss")
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 2  # 0.4 on two quiet cores
+    start = time.perf_counter()
+    assert diagnose(net, X, labels, loss="log_loss")
+    assert time.perf_counter() - start < 5  # 0.4 on two quiet cores
 
 
 # The report.
@@ -397,5 +360,6 @@ def test_numbers_that_json_does_not_have(plane: Data) -> None:
 
 def test_every_remedy_has_a_text_for_networks() -> None:
     for kind, texts in REMEDIES.items():
-        assert set(texts) <= {NETWORK, ESTIMATOR, COMMAND}, kind
+        assert NETWORK in texts, kind
+        assert set(texts) <= {NETWORK, ESTIMATOR, COMMAND, SPARSE}, kind
         assert texts[NETWORK], kind

@@ -48,9 +48,10 @@ def diagnose(
 
     Parameters
     ----------
-    net : Network, MLPClassifier, MLPRegressor or Pipeline
+    net : Network, MLPClassifier, MLPRegressor, or what holds one
         A network of either kind, before or after training; a fitted estimator, which brings its loss, its labels and
-        its curves; or a fitted pipeline that ends in one, whose steps before it transform X.
+        its curves; a fitted pipeline that ends in one, whose steps before it transform X; a fitted
+        TransformedTargetRegressor, which transforms Y; or a search such as GridSearchCV, for its best estimator.
     X : array_like, DataFrame or sparse matrix, shape (n, n_in)
         Inputs, as training takes them. The columns of a data frame are named in the findings.
     Y : array_like, shape (n, n_out), or (n,) for a single output
@@ -65,7 +66,7 @@ def diagnose(
         (X, Y) or (X, Y, sample_weight) that were not trained on, to see what was learnt by heart.
     optimizer : Optimizer or Solver, optional
         The rule that it is trained with, of which other learning rates are tried on copies. By default that of the
-        estimator, or ``Adam()``.
+        estimator; where it is not known, those of ``Adam()`` are tried.
     feature_names : sequence of str, optional
         Names of the columns of X, if X does not bring them.
 

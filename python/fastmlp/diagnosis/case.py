@@ -16,7 +16,8 @@ from ..reference.divergence import bad_layer_of
 from ..reference.loss_choice import LossSpec
 from ..reference.losses import Loss
 from ..reference.results import Gradients, History, Trace
-from ..reference.sparse import check_inputs, dense
+from ..reference.solvers import Solver
+from ..reference.sparse import check_inputs, dense, is_sparse
 from . import thresholds
 from .baseline import best_constant, lowest_loss
 from .remedies import remedy_of
@@ -69,7 +70,8 @@ class Case:
 
     def finding(self, kind: str, severity: str, message: str, **evidence: Any) -> Finding:
         """Return a finding, with the remedy of its kind."""
-        return Finding(kind, severity, message, remedy_of(kind, self.audience, evidence), evidence)
+        remedy = remedy_of(kind, self.audience, evidence, is_sparse(self.samples.X))
+        return Finding(kind, severity, message, remedy, evidence)
 
     def has(self, *kinds: str) -> bool:
         """Tell whether something of one of these kinds was found."""
@@ -182,13 +184,14 @@ class Case:
 
     @property
     def diverged(self) -> bool:
-        """Whether the run ended because its numbers became too large."""
-        return self.history is not None and self.history.stop_reason.startswith("diverged")
+        """Whether the steps of a rule made numbers too large. A solver ends so only where they are to begin with."""
+        ran_away = self.history is not None and self.history.stop_reason.startswith("diverged")
+        return ran_away and not isinstance(self.optimizer, Solver)
 
     @property
     def was_trained(self) -> bool:
-        """Whether the network may have been trained: biases start at zero."""
-        return self.history is not None or not self.net.bias or any(b.any() for b in self.net.biases)
+        """Whether the network seems to have been trained: there is a history, or biases are not zero any more."""
+        return self.history is not None or any(b.any() for b in self.net.biases)
 
     @property
     def has_learnt(self) -> bool:

@@ -16,6 +16,7 @@ from ..reference.checks import find_nonfinite
 from ..reference.learning_rates import find_learning_rate
 from ..reference.monitor import ALL_DONE
 from ..reference.optimizers import Optimizer
+from ..reference.solvers import Solver
 from . import thresholds
 from .case import Case
 from .report import ERROR, WARNING, Finding
@@ -23,6 +24,8 @@ from .report import ERROR, WARNING, Finding
 # Ends of runs that might have gone on.
 UNFINISHED = (ALL_DONE, "max_time", "interrupted", "loaded from a file")
 
+# Ends of runs by a curve or a score that had stood still, while the loss may have gone on.
+STOPPED = ("has not improved", "did not improve")
 
 # What makes every learning rate too high or too low.
 UNSCALED = ("unscaled_inputs", "unscaled_targets", "unreachable_targets")
@@ -32,7 +35,9 @@ UNSCALED = ("unscaled_inputs", "unscaled_targets", "unreachable_targets")
 class Ending:
     """How much a curve fell from one fifth to the next, of what can be learnt."""
 
+    name: str
     curve: Array
+    was_stopped: bool  # by a callback; all others were cut off
     learnt: float
     rate: float | None
     first: float
@@ -59,7 +64,7 @@ class Ending:
 def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     """Look for a loss that diverged, rose, or went up and down."""
     history = case.history
-    if history is None:
+    if history is None or isinstance(case.optimizer, Solver) or case.has("nonfinite_parameters"):
         return
     if case.diverged:
         yield _too_high(case, ERROR, f"the run {history.stop_reason}", math.inf)
@@ -71,10 +76,12 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     if len(curve) < thresholds.FEWEST_EPOCHS or case.learnable is None or case.has_learnt or case.has(*UNSCALED):
         return
     steps, tail = np.diff(curve), max(1, len(curve) // 10)
-    uphill = float(curve[-tail:].mean() - curve[0]) / case.learnable
+    end = float(curve[-tail:].mean())
+    uphill = (end - curve[0]) / case.learnable
     moves = float(np.median(np.abs(steps))) / case.learnable
     if uphill > thresholds.UPHILL:
-        message = f"the loss rose from {curve[0]:.4g} in epoch 1 to {curve[-1]:.4g} in epoch {len(curve)}"
+        last = "the last epoch" if tail == 1 else f"the last {tail} epochs"
+        message = f"the loss rose from {curve[0]:.4g} in epoch 1 to {end:.4g} in {last}"
         yield _too_high(case, WARNING, message, uphill)
     elif moves > thresholds.THROWN_ABOUT and (steps > 0).mean() >= thresholds.RISES:
         message = (
@@ -112,9 +119,9 @@ def overfit(case: Case) -> Iterator[Finding]:
 def learning_rate_too_low(case: Case) -> Iterator[Finding]:
     """Look for a loss that falls in a straight line, or not at all although it could."""
     end = _ending(case)
-    if end is None or end.rate is None or end.learnt >= 0.5:
+    if end is None or end.was_stopped or end.rate is None or end.learnt >= 0.5:
         return
-    told = f"the loss went from {end.curve[0]:.5g} to {end.curve[-1]:.5g} in {len(end.curve)} epochs"
+    told = f"{end.name} went from {end.curve[0]:.5g} to {end.curve[-1]:.5g} in {len(end.curve)} epochs"
     if end.is_straight and end.falls:
         suggestion = _suggestion(case, case.net)
         told += ", in a straight line: steps are too small"
@@ -125,12 +132,12 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
         told += ", and a range test lowers it more in a hundred steps with larger ones"
     else:
         return
+    rule = _rule(case) or "Adam"
     if suggestion is None or suggestion <= end.rate:
-        suggestion = 10 * end.rate
+        suggestion, rule = 10 * end.rate, _rule(case) or "the optimizer"
     message = f"{told}; the learning rate is {end.rate:.2g}"
-    yield case.finding(
-        "learning_rate_too_low", WARNING, message, learning_rate=end.rate, suggestion=suggestion, fall=end.last
-    )
+    evidence = {"learning_rate": end.rate, "suggestion": suggestion, "rule": rule}
+    yield case.finding("learning_rate_too_low", WARNING, message, **evidence, fall=end.last)
 
 
 def stopped_too_early(case: Case) -> Iterator[Finding]:
@@ -140,11 +147,14 @@ def stopped_too_early(case: Case) -> Iterator[Finding]:
         return
     n, before, after = len(end.curve), *end.last_means
     message = (
-        f"the loss is still falling: its mean went from {before:.4g} to {after:.4g} over the last two fifths of {n} "
+        f"{end.name} is still falling: its mean went from {before:.4g} to {after:.4g} over the last two fifths of {n} "
         f"epochs, and it is {end.curve[-1]:.4g} at the end"
     )
+    if end.was_stopped and case.history is not None:
+        message += f". The run ended as {case.history.stop_reason}"
     loss = float(end.curve[-1])
-    yield case.finding("stopped_too_early", WARNING, message, epochs=n, epochs_to_try=10 * n, fall=end.last, loss=loss)
+    evidence = {"epochs": n, "epochs_to_try": max(10 * n, 1000)}
+    yield case.finding("stopped_too_early", WARNING, message, **evidence, fall=end.last, loss=loss)
 
 
 def underfit(case: Case) -> Iterator[Finding]:
@@ -164,20 +174,24 @@ def _kept_epoch(case: Case) -> int | None:
 
 
 def _too_high(case: Case, severity: str, message: str, size: float) -> Finding:
-    rates = case.history.learning_rate if case.history else []
-    rate = rates[-1] if rates else getattr(case.optimizer, "learning_rate", None)
-    suggestion = _suggestion(case, _new(case.net))
-    if rate is not None and (suggestion is None or suggestion >= rate):
-        suggestion = rate / 10
+    rate, rule = _rate(case), _rule(case) or "Adam"
+    suggestion = _suggestion(case, _new(case.net)) or rate or 1e-3
+    if rate is not None and suggestion >= rate:
+        suggestion, rule = rate / 10, _rule(case) or "the optimizer"
     the_rate = "" if rate is None else f"; the learning rate was {rate:.2g}"
-    return case.finding(
-        "learning_rate_too_high",
-        severity,
-        message + the_rate,
-        learning_rate=rate,
-        suggestion=suggestion if suggestion is not None else 1e-3,
-        size=size,
-    )
+    evidence = {"learning_rate": rate, "suggestion": suggestion, "rule": rule}
+    return case.finding("learning_rate_too_high", severity, message + the_rate, **evidence, size=size)
+
+
+def _rate(case: Case) -> float | None:
+    """Return the learning rate of a run, the highest one where a schedule changed it; None where nobody knows."""
+    rates = case.history.learning_rate if case.history else []
+    return max(rates) if rates else getattr(case.optimizer, "learning_rate", None)
+
+
+def _rule(case: Case) -> str | None:
+    """Return the name of the rule that it is trained with, if that is known. A range test takes Adam otherwise."""
+    return None if case.optimizer is None else type(case.optimizer).__name__
 
 
 def _ending(case: Case) -> Ending | None:
@@ -185,17 +199,21 @@ def _ending(case: Case) -> Ending | None:
     history, learnt = case.history, case.learnt
     if history is None or learnt is None or case.learnable is None or case.has_learnt or case.is_explained:
         return None
-    if not history.stop_reason.startswith(UNFINISHED):
+    was_stopped = any(words in history.stop_reason for words in STOPPED)
+    if not was_stopped and not history.stop_reason.startswith(UNFINISHED):
         return None
+    name = "the validation loss" if history.validation_loss else "the loss"
     curve = np.array(history.validation_loss or history.loss)
     if (n := len(curve)) < thresholds.FEWEST_EPOCHS:
         return None
     fifth = max(1, n // 5)
     means = [float(curve[k : k + fifth].mean()) for k in (0, fifth, n - 2 * fifth, n - fifth)]
     return Ending(
+        name,
         curve,
+        was_stopped,
         learnt,
-        history.learning_rate[-1] if history.learning_rate else None,
+        _rate(case),
         first=(means[0] - means[1]) / case.learnable,
         last=(means[2] - means[3]) / case.learnable,
         last_means=(means[2], means[3]),

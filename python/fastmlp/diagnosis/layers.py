@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..reference.activations import activation_of
+from ..reference.activations import Activation, activation_of, output_activation_of
 from ..reference.arrays import Array
 from ..tabular.table import shortened
 from . import thresholds
 from .case import Case
-from .report import ERROR, WARNING, Finding
+from .report import ERROR, WARNING, Finding, counted
 
 # Those that are flat at both ends.
 SATURATING = ("sigmoid", "tanh", "hard_tanh")
@@ -24,7 +24,7 @@ DIGITS = 6
 CUT_OUT = 1e-3
 
 # What makes gradients vanish or explode, and is told instead; and what makes neurons idle.
-IDLE = ("symmetric_neurons", "dead_units", "saturated_units", "shrunk_weights")
+IDLE = ("symmetric_neurons", "dead_outputs", "dead_units", "saturated_units", "shrunk_weights")
 BEFORE = ("unscaled_inputs", "learning_rate_too_high")
 
 
@@ -62,6 +62,23 @@ def dead_units(case: Case) -> Iterator[Finding]:
         )
         severity = ERROR if len(dead) == A.shape[1] else WARNING
         yield case.finding("dead_units", severity, message, layer=l, neurons=dead.tolist(), of=A.shape[1], share=share)
+
+
+def dead_outputs(case: Case) -> Iterator[Finding]:
+    """Look for outputs where their activation has no slope in any row, as relu where it is 0, and which are wrong."""
+    s = output_activation_of(case.net.activations[-1])
+    if not isinstance(s, Activation) or case.loss.link or not case.can_compute or case.overflow is not None:
+        return
+    Z: Any = case.trace.Z[-1]
+    A = case.trace.A[-1]
+    wrong = np.tile(case.Y, A.shape[1] // case.Y.shape[1]) != A
+    dead = np.flatnonzero((s.derivative(Z, A) == 0).all(axis=0) & wrong.any(axis=0))
+    if len(dead):
+        message = (
+            f"{len(dead)} of {counted(A.shape[1], 'output')} lie where {case.net.activations[-1]} has no slope in "
+            f"{case.all_rows}, so that nothing is learnt from their errors: output {_listed(dead)}"
+        )
+        yield case.finding("dead_outputs", ERROR, message, outputs=dead.tolist(), of=A.shape[1])
 
 
 def saturated_units(case: Case) -> Iterator[Finding]:
@@ -158,4 +175,4 @@ def _listed(neurons: Any) -> str:
     return shortened(map(str, neurons), 12)
 
 
-CHECKS = (symmetric_neurons, dead_units, saturated_units, shrunk_weights, gradients_by_layer)
+CHECKS = (symmetric_neurons, dead_outputs, dead_units, saturated_units, shrunk_weights, gradients_by_layer)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 NETWORK, ESTIMATOR, COMMAND = "network", "estimator", "command"
+SPARSE = "sparse"  # where something else is to be written for sparse matrices, whoever reads it
 
 _SCALED = "X = (X - X.mean(axis=0)) / X.std(axis=0), with the same numbers for the rows to predict"
+_WITHOUT = 'X = X[:, np.setdiff1d(np.arange(X.shape[1]), finding.evidence["columns"])]'
 _FAR = "train again on rows like these: {} are scaled with the training rows, and these are far from them"
 _OTHER_FEATURES = "leave them out with --drop, or say with --features which columns to take"
 _RESTART = 'init="glorot_uniform", or "he_uniform" for relu, which draws weights at the scale of the layers'
@@ -17,8 +19,9 @@ _RANDOM = 'init="glorot_uniform" (or another that draws numbers) gives each neur
 
 REMEDIES: dict[str, dict[str, str]] = {
     "nonfinite_inputs": {
-        NETWORK: "drop such rows, or fill them in: np.nan_to_num(X, nan=0.0) after scaling puts in the mean",
-        ESTIMATOR: "drop such rows, or fill them in: make_pipeline(SimpleImputer(), StandardScaler(), model)",
+        NETWORK: "drop such rows: keep = np.isfinite(X).all(axis=1); X, Y = X[keep], Y[keep]; or fill in what is "
+        "likely, such as the mean of the column's other rows",
+        ESTIMATOR: "drop such rows, or fill in what is NaN: make_pipeline(SimpleImputer(), StandardScaler(), model)",
     },
     "nonfinite_targets": {NETWORK: "drop such rows: a target that is not known cannot be learnt"},
     "nonfinite_parameters": {
@@ -32,16 +35,17 @@ REMEDIES: dict[str, dict[str, str]] = {
     },
     "unscaled_inputs": {
         NETWORK: _SCALED,
+        SPARSE: "divide each column by its largest absolute value, which keeps zeros: scikit-learn's MaxAbsScaler()",
         ESTIMATOR: "make_pipeline(StandardScaler(), model), which scales in fit and in predict",
         COMMAND: _FAR.format("inputs"),
     },
     "constant_columns": {
-        NETWORK: "leave them out: X = X[:, X.min(axis=0) < X.max(axis=0)]",
+        NETWORK: f"leave them out: {_WITHOUT}",
         ESTIMATOR: "leave them out: make_pipeline(VarianceThreshold(), StandardScaler(), model)",
         COMMAND: _OTHER_FEATURES,
     },
     "copied_columns": {
-        NETWORK: 'leave the copies out: X = np.delete(X, finding.evidence["columns"], axis=1)',
+        NETWORK: f"leave the copies out: {_WITHOUT}",
         ESTIMATOR: 'leave the copies out: X.drop(columns=finding.evidence["names"]), or np.delete for arrays',
         COMMAND: _OTHER_FEATURES,
     },
@@ -82,6 +86,10 @@ REMEDIES: dict[str, dict[str, str]] = {
         ESTIMATOR: 'init="he_uniform" and a lower learning_rate_init, or activation="leaky_relu", which is never flat',
         COMMAND: "a lower --learning-rate, or --activation leaky_relu, which is never flat",
     },
+    "dead_outputs": {
+        NETWORK: 'a new network with output_activation="linear", or "softplus" where targets are positive',
+        ESTIMATOR: 'out_activation="identity", or "softplus" where targets are positive',
+    },
     "saturated_units": {
         NETWORK: f"scale the inputs, or start with smaller weights: {_RESTART}",
         COMMAND: "a lower --learning-rate, or --activation relu",
@@ -102,22 +110,24 @@ REMEDIES: dict[str, dict[str, str]] = {
     },
     "learning_rate_too_high": {
         NETWORK: 'a new network (init="glorot_uniform", or "he_uniform" for relu), and '
-        "learning_rate={suggestion:.2g} in the optimizer",
+        "learning_rate={suggestion:.2g} in {rule}",
         ESTIMATOR: "learning_rate_init={suggestion:.2g}",
     },
     "learning_rate_too_low": {
-        NETWORK: "learning_rate={suggestion:.2g} in the optimizer",
+        NETWORK: "learning_rate={suggestion:.2g} in {rule}",
         ESTIMATOR: "learning_rate_init={suggestion:.2g}",
     },
     "stopped_too_early": {
         NETWORK: "more epochs (train goes on where it was, with the same optimizer), or a larger learning rate; "
-        "fastmlp.EarlyStopping() ends runs where it no longer helps",
-        ESTIMATOR: "max_iter={epochs_to_try}, with early_stopping=True to end where it no longer helps",
+        "fastmlp.EarlyStopping(patience=20) ends runs where the validation loss no longer falls",
+        ESTIMATOR: 'max_iter={epochs_to_try} or more; early_stopping=True with scoring="loss" ends runs where the '
+        "validation loss no longer falls",
     },
     "overfit": {
         NETWORK: "callbacks=[fastmlp.EarlyStopping()] with validation_data, l2 in the optimizer, dropout, a smaller "
         "network, or more rows",
-        ESTIMATOR: "early_stopping=True, a larger alpha, dropout, fewer units in hidden_layer_sizes, or more rows",
+        ESTIMATOR: 'early_stopping=True with scoring="loss", a larger alpha, dropout, fewer units in '
+        "hidden_layer_sizes, or more rows",
         COMMAND: "--early-stopping, --alpha, --dropout, a smaller --hidden, or more rows",
     },
     "underfit": {
@@ -131,7 +141,8 @@ REMEDIES: dict[str, dict[str, str]] = {
 }
 
 
-def remedy_of(kind: str, audience: str, evidence: dict[str, Any]) -> str:
+def remedy_of(kind: str, audience: str, evidence: dict[str, Any], is_sparse: bool = False) -> str:
     """Return what to write, in the terms of who is to read it; those of networks where there are no others."""
     texts = REMEDIES[kind]
+    audience = SPARSE if is_sparse and SPARSE in texts else audience
     return texts.get(audience, texts[NETWORK]).format(**evidence)

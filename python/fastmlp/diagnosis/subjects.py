@@ -1,4 +1,4 @@
-"""Cases made of what may be diagnosed: networks, fitted estimators, and pipelines that end in one."""
+"""Cases made of what may be diagnosed: networks, fitted estimators, and what scikit-learn puts around these."""
 
 from __future__ import annotations
 
@@ -37,15 +37,42 @@ class Given:
 
 def case_of(subject: Any, given: Given) -> Case:
     """Return what is looked at; numbers that are not finite are found by then, and their rows left out."""
-    if hasattr(subject, "steps"):
-        subject = _through_steps(subject, given)
+    if given.validation_data is not None:
+        _check_pair(given.validation_data)
+    subject = _unwrapped(subject, given)
     if given.names is None and hasattr(given.X, "columns"):
         given.names = [str(name) for name in given.X.columns]
     if isinstance(subject, Layers):
         return _of_network(subject, given)
     if hasattr(subject, "_check_samples"):
         return _of_estimator(subject, given)
-    raise TypeError(f"net must be a network, a fitted estimator of fastmlp or a pipeline of one, not {subject!r}")
+    raise TypeError(f"net must be a network, or a fitted estimator of fastmlp or a pipeline of one, not {subject!r}")
+
+
+def _unwrapped(subject: Any, given: Given) -> Any:
+    """Return the network or estimator in a search, a pipeline or a transformer of targets, which does its part."""
+    if hasattr(subject, "best_estimator_"):
+        return _unwrapped(subject.best_estimator_, given)
+    if hasattr(subject, "steps"):
+        return _unwrapped(_through_steps(subject, given), given)
+    if hasattr(subject, "regressor_"):
+        return _unwrapped(_through_transformer(subject, given), given)
+    return subject
+
+
+def _through_transformer(model: Any, given: Given) -> Any:
+    """Transform the targets as a TransformedTargetRegressor does; return its regressor."""
+
+    def transformed(Y: Any) -> Any:
+        Y = np.asarray(Y)
+        columns = model.transformer_.transform(Y.reshape(len(Y), -1))
+        return columns.reshape(Y.shape)
+
+    given.Y = transformed(given.Y)
+    if given.validation_data is not None:
+        X, Y, *others = given.validation_data
+        given.validation_data = (X, transformed(Y), *others)
+    return model.regressor_
 
 
 def _through_steps(pipeline: Any, given: Given) -> Any:
@@ -77,7 +104,8 @@ def _of_network(net: Layers, given: Given) -> Case:
         X, Y, weight = X[kept], Y[kept], None if weight is None else weight[kept]
     case.samples = Samples(X, _targets(net, loss, Y, X.shape[0], kept), weight, kept)
     if given.validation_data is not None:
-        case.validation_loss = net.loss(*_pair(given.validation_data), spec, *given.validation_data[2:])
+        X, Y, *others = given.validation_data
+        case.validation_loss = net.loss(X, Y, spec, *others)
     return case
 
 
@@ -114,7 +142,7 @@ def _of_estimator(est: Any, given: Given) -> Case:
     if scores and case.history is not None and len(scores) == len(case.history.loss):
         case.kept_epoch = int(np.argmax(scores)) + 1
     if given.validation_data is not None:
-        X, y, *others = (*_pair(given.validation_data), *given.validation_data[2:])
+        X, y, *others = given.validation_data
         held = est._check_validation(X, y, others[0] if others else None, est.n_outputs_)
         case.validation_loss = net.loss(held.X, held.Y, spec, held.weight)
     return case
@@ -126,7 +154,7 @@ def _case(net: Any, spec: LossSpec, given: Given, audience: str, X: Any, Y: Arra
     if given.names is not None and len(given.names) != n_in:
         raise ValueError(f"there are {len(given.names)} feature_names, and {n_in} inputs")
     if history is not None and not isinstance(history, History):
-        history = History([float(J) for J in history], stop_reason=ALL_DONE)
+        history = _history(history)
     return Case(
         net,
         Samples(None, Y, None),
@@ -139,6 +167,17 @@ def _case(net: Any, spec: LossSpec, given: Given, audience: str, X: Any, Y: Arra
         optimizer=given.optimizer,
         n_rows=X.shape[0] if X.ndim else 0,
     )
+
+
+def _history(losses: Any) -> History:
+    """Return the history of a run of which there are the losses alone."""
+    try:
+        curve = np.asarray(losses, np.float64)
+    except (TypeError, ValueError):
+        curve = np.zeros(())
+    if curve.ndim != 1:
+        raise TypeError(f"history must be what train returned, or the loss of each epoch, not {losses!r:.80}")
+    return History(curve.tolist(), stop_reason=ALL_DONE)
 
 
 def _finite_rows(case: Case, X: Any, Y: Array) -> Array | None:
@@ -174,7 +213,6 @@ def _as_array(data: Any) -> Any:
     return data if isinstance(data, np.ndarray) else np.asarray(data)
 
 
-def _pair(data: Any) -> tuple[Any, Any]:
+def _check_pair(data: Any) -> None:
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise TypeError("validation_data must be a pair (X, Y), or (X, Y, sample_weight)")
-    return data[0], data[1]
