@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
 import inspect
+import io
 import pkgutil
 import re
 import warnings
@@ -66,8 +68,21 @@ def test_the_reference_imports_numpy_alone() -> None:
         assert not re.search(rf"^\s*from {outside}|^\s*(from|import) fastmlp", text, re.MULTILINE), path
 
 
-def python_blocks(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def python_blocks(text: str) -> list[tuple[str, str]]:
+    """Return the blocks of code, each with what the page shows that it prints, if the page does."""
+    return re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL)
+
+
+NUMBER = r"\d[\d,]*\.?\d*(?:e[+-]\d+)?"
+
+
+def assert_prints(code_prints: str, shown: str) -> None:
+    """Times aside, words are the same, and numbers nearly: rounding differs between processors."""
+    untimed = [re.sub(rf"{NUMBER} (?=(?:ms|us|s)\b)", "", text) for text in (code_prints, shown)]
+    words = [re.sub(NUMBER, "#", text).split() for text in untimed]
+    assert words[0] == words[1]
+    numbers = [[float(number.replace(",", "")) for number in re.findall(NUMBER, text)] for text in untimed]
+    assert numbers[0] == pytest.approx(numbers[1], rel=0.2, abs=0.05)
 
 
 def test_the_page_on_training_names_everything() -> None:
@@ -100,8 +115,10 @@ WITH_PYTHON = [page for page in PAGES if python_blocks(page.read_text(encoding="
 def test_the_python_of_pages_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in python_blocks(page.read_text(encoding="utf-8")):
+    for block, shown in python_blocks(page.read_text(encoding="utf-8")):
         if block.startswith(("import ", "from ")):  # it stands by itself; others go on
             names = {}
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as out:
             exec(compile(block, page.name, "exec"), names)
+        if shown:
+            assert_prints(out.getvalue(), shown)
