@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ def groups() -> list[Group]:
         Group("Solvers", take(lambda thing: _is_class_of(thing, Solver))),
         Group("Callbacks", take(lambda thing: any(hasattr(thing, event) for event in EVENTS))),
         Group("Functions", take(inspect.isfunction)),
-        Group("What they tell", package | _own_classes(results) | _own_classes(report)),
+        Group("Results", package | _own_classes(results) | _own_classes(report)),
     ]
     found += [Group(name, _public(module, name), module) for name, module in modules.items()]
     return found + [Group(module.__name__, _by_name(listed), module) for module, listed in LISTS]
@@ -104,7 +104,8 @@ def pages() -> dict[str, str]:
 
 def _index(found: list[Group]) -> str:
     tables = [f"{_heading(group.title, '-')}\n{_table(group)}" for group in found]
-    return "\n".join([_heading("API"), INTRODUCTION, *tables, _tree(map(_file, found))])
+    tree = _tree({group.title.removeprefix("fastmlp."): _file(group) for group in found})
+    return "\n".join([_heading("API"), INTRODUCTION, *tables, tree])
 
 
 INTRODUCTION = """\
@@ -115,7 +116,8 @@ tests run.
 
 def _contents(group: Group) -> str:
     introduction = f".. module:: {group.title}\n\n{_first(group.module)}\n\n.. currentmodule:: None\n"
-    return "\n".join([_heading(group.title), introduction if group.module else "", _table(group), _tree(group.things)])
+    tree = _tree({name.rpartition(".")[2]: name for name in group.things})
+    return "\n".join([_heading(group.title), introduction if group.module else "", _table(group), tree])
 
 
 def _page(name: str, thing: Any, classes: set[type]) -> str:
@@ -131,8 +133,9 @@ def _table(group: Group) -> str:
     return _directive(".. autosummary::", ":nosignatures:", "", *group.things)
 
 
-def _tree(names: Iterable[str]) -> str:
-    return _directive(".. toctree::", ":hidden:", "", *names)
+def _tree(files: dict[str, str]) -> str:
+    """Return a table of contents, with names that are short enough for the sidebar."""
+    return _directive(".. toctree::", ":hidden:", "", *(f"{name} <{file}>" for name, file in files.items()))
 
 
 def _directive(first: str, *lines: str) -> str:

@@ -93,6 +93,13 @@ def keep_text(*event: Any) -> None:
             lines[i] = "``".join(parts)
 
 
+def shorten(*event: Any) -> tuple[str, str] | None:
+    """Write a default that each object has its own of, such as an empty list, as an ellipsis."""
+    signature, returned = event[-2:]
+    return signature and (signature.replace("<factory>", "..."), returned)
+
+
 def setup(app: Any) -> None:
     """Connect to Sphinx; numpydoc reads docstrings at the usual priority, 500."""
     app.connect("autodoc-process-docstring", keep_text, priority=400)
+    app.connect("autodoc-process-signature", shorten)

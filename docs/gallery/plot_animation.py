@@ -35,13 +35,13 @@ net.train(
 )
 
 # %%
-# With two inputs, the picture is that of the regions of the classes. White is where two of them are equally likely.
-# In a notebook, the page appears below; ``recorder.replay("spirals.html")`` writes it to a file.
+# With two inputs, the picture is that of the regions of the classes. White is where two of them are equally likely. The
+# first argument may be a file, whose name says the format: ``.gif``, or ``.mp4`` where ffmpeg is installed.
 
-recorder.replay(title="Three spirals")
+recorder.animate()
 
 # %%
-# The weights of the same run. The first argument may be a file, whose name says the format: ``.gif``, or ``.mp4`` where
-# ffmpeg is installed.
+# The weights of the same run, as a page. In a notebook it appears below; ``recorder.replay("weights.html")`` writes it
+# to a file.
 
-recorder.animate(kind="weights")
+recorder.replay(kind="weights", title="The weights")

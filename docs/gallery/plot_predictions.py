@@ -2,7 +2,7 @@
 Predictions and targets
 =======================
 
-Predictions against targets, and the residuals beside them: :func:`fastmlp.plot.predictions`. Here a regressor foretells
+Predictions against targets, and the residuals beside them: :func:`fastmlp.plot.predictions`. Here a regressor predicts
 the course of diabetes for patients that it has not seen.
 """
 

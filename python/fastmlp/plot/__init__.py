@@ -22,7 +22,8 @@ from .progress import convergence, fits
 from .recorder import Recorder
 from .regression import predictions
 from .replay import Replay
-from .style import FILE_TYPES, matplotlib, save
+from .style import FILE_TYPES, save
+from .style import matplotlib as matplotlib
 
 __all__ = [
     "FILE_TYPES",
@@ -37,7 +38,6 @@ __all__ = [
     "histograms",
     "history",
     "losses",
-    "matplotlib",
     "network",
     "neurons",
     "predictions",

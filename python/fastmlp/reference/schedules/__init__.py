@@ -12,7 +12,8 @@ Examples
 >>> optimizer = fastmlp.SGD(0.1, schedule=lambda epoch: 0.5 ** (epoch // 20))
 """
 
-from .base import Schedule, factors
+from .base import Schedule
+from .base import factors as factors
 from .cycles import CosineRestarts, CosLog4, OneCycle, WarmUp
 from .decays import Constant, Exponential, InverseScaling, ReduceOnPlateau, Step
 
@@ -28,7 +29,6 @@ __all__ = [
     "Schedule",
     "Step",
     "WarmUp",
-    "factors",
 ]
 
 # Every schedule.
