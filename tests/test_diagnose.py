@@ -176,6 +176,8 @@ def test_a_run_that_diverged(network: Any, plane: Data) -> None:
     assert finding.evidence["learning_rate"] == 2.0
     assert 0.001 < finding.evidence["suggestion"] < 1
     assert "the learning rate was 2" in finding.message
+    net.weights[0][:, 3], net.weights[1][3] = net.weights[0][:, 2], net.weights[1][2]  # what it did on its way
+    assert diagnose(net, X, Y, history).kinds == ["learning_rate_too_high"]
     healed = fresh(network, activation="linear")
     optimizer = SGD(finding.evidence["suggestion"])
     history = healed.train(X, Y, epochs=200, optimizer=optimizer)

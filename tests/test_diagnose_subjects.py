@@ -242,6 +242,10 @@ def test_mistakes(plane: Data) -> None:
     for history in ("loss", {"loss": [1.0]}, 0.5, [[1.0]]):
         with pytest.raises(TypeError, match="history must be what train returned, or the loss of each epoch"):
             diagnose(net, X, Y, history)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"validation_data: X\[0, 0\] is nan"):
+        diagnose(net, X, Y, validation_data=(X + np.nan, Y))
+    with pytest.raises(TypeError, match=r"optimizer must be an object such as fastmlp.Adam\(\), not 'adam'"):
+        diagnose(net, X, Y, optimizer="adam")
     with pytest.raises(TypeError, match="net must be a network"):
         diagnose("net", X, Y)
     with pytest.raises(NotFittedError):

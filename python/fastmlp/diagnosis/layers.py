@@ -34,14 +34,14 @@ def symmetric_neurons(case: Case) -> Iterator[Finding]:
     for l in range(1, len(net.weights) if case.can_compute else 0):
         weights = np.hstack([net.weights[l - 1].T, net.weights[l]])
         groups = _equal_rows(weights, net.biases[l - 1] if net.bias else np.zeros(len(weights)))
-        if not groups:
+        everything = len(groups) == 1 and len(groups[0]) == len(weights)
+        if not groups or (case.has("learning_rate_too_high") and not everything):
             continue
         alike = sum(map(len, groups))
         message = (
             f"layer {l}: {alike} of {len(weights)} neurons have the same weights before and behind them as another, so "
             f"that they compute, and learn, the same for ever: {shortened(map(_listed, groups), 4)}"
         )
-        everything = len(groups[0]) == len(weights)
         yield case.finding(
             "symmetric_neurons", ERROR if everything else WARNING, message, layer=l, neurons=groups, of=len(weights)
         )

@@ -14,7 +14,9 @@ from ..reference.layers import Layers
 from ..reference.loss_choice import LossSpec, loss_of
 from ..reference.losses import Loss
 from ..reference.monitor import ALL_DONE
+from ..reference.optimizers import Optimizer
 from ..reference.results import History
+from ..reference.solvers import Solver
 from ..reference.sparse import is_sparse
 from .case import Case, Samples
 from .nonfinite import bad_cells, data_finding
@@ -39,6 +41,8 @@ def case_of(subject: Any, given: Given) -> Case:
     """Return what is looked at; numbers that are not finite are found by then, and their rows left out."""
     if given.validation_data is not None:
         _check_pair(given.validation_data)
+    if given.optimizer is not None and not isinstance(given.optimizer, (Optimizer, Solver)):
+        raise TypeError(f"optimizer must be an object such as fastmlp.Adam(), not {given.optimizer!r}")
     subject = _unwrapped(subject, given)
     if given.names is None and hasattr(given.X, "columns"):
         given.names = [str(name) for name in given.X.columns]
@@ -105,7 +109,10 @@ def _of_network(net: Layers, given: Given) -> Case:
     case.samples = Samples(X, _targets(net, loss, Y, X.shape[0], kept), weight, kept)
     if given.validation_data is not None:
         X, Y, *others = given.validation_data
-        case.validation_loss = net.loss(X, Y, spec, *others)
+        try:
+            case.validation_loss = net.loss(X, Y, spec, *others)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"validation_data: {error}") from None
     return case
 
 
