@@ -69,7 +69,8 @@ REMEDIES: dict[str, dict[str, str]] = {
     "numbered_classes": {
         NETWORK: 'for classes, {outputs} outputs with output_activation="softmax" and loss="log_loss"; for counts, '
         'output_activation="exp" and loss="poisson"; marks, whose distances mean something, may stay',
-        ESTIMATOR: 'MLPClassifier for classes; loss="poisson" for counts; marks, whose distances mean something, may stay',
+        ESTIMATOR: 'MLPClassifier for classes; loss="poisson" for counts; marks, whose distances mean something, may '
+        "stay",
     },
     "class_imbalance": {
         NETWORK: "sample_weight that gives classes the same sum: with labels as integers, "
