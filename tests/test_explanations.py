@@ -219,6 +219,12 @@ def test_outputs_that_round_to_certainty_have_a_loss_that_holds() -> None:
     assert "loss_1 = max(40, 0) - 0 * 40 + log(1 + exp(-abs(40)))" in text
     assert "loss_3 = -log(0.6224593)" in text
     assert_holds(text)
+    net = fastmlp.Network.from_parameters([[[0.0, 1.0]]], output_activation="softmax")
+    text = net.trace([[300.0], [0.5]], [0, 1], "log_loss").explain(digits=DIGITS)
+    assert "loss_1 = 1 * (300 - 0) + 0" in text
+    assert_holds(text)
+    assert "lse is" in text
+    assert "lse is" not in net.trace([[0.5]], [1], "log_loss").explain()
 
 
 def matrices_of_text(text: str) -> list[list[list[float]]]:
@@ -251,6 +257,7 @@ def test_the_three_formats_show_the_same_numbers(case: str) -> None:
     assert len(expected) > 20
     assert matrices_of_markdown(markdown) == expected
     assert matrices_of_html(html) == expected
+    assert not re.search(r"\\mathrm\{\w*_", markdown)  # which would set what follows lower
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -1,9 +1,8 @@
 """Losses: the error of each sample, and its derivatives.
 
-Each class is the twin of the struct of the same name in ``cpp/ops/losses.h``; parameters are fields:
-``Huber(1.5)`` is what the spec "huber(1.5)" stands for. A loss with a ``link`` belongs to the output
-activation of that name and is taken through it: its functions take the net inputs Z[L] of the last
-layer instead of its outputs, which is exact where probabilities round to 0 or 1.
+Each class is the twin of the struct of the same name in ``cpp/ops/losses.h``; parameters are fields: ``Huber(1.5)`` is
+what the spec "huber(1.5)" stands for. A loss with a ``link`` belongs to the output activation of that name and is taken
+through it: its functions take the net inputs Z[L] of the last layer, and are exact where probabilities round to 0 or 1.
 """
 
 from __future__ import annotations
@@ -327,6 +326,7 @@ class LogLossOfSoftmax(Loss):
     name = "log_loss"
     link = "softmax"
     formula = "-y * log(y_hat) if y > 0 else 0"
+    stable_formula = "y * (lse - z) if y > 0 else 0"
     derivative_formula = "y_hat - y"
     labels_formula = "y + label_smoothing * (1 / n_out - y)"
     domain = "probabilities that sum to 1"

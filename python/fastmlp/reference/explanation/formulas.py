@@ -27,6 +27,7 @@ MEANINGS = {
     "log": "log is the natural logarithm.",
     "Phi": "Phi is the cumulative distribution of the standard normal, whose density is phi.",
     "row_sum": "The sum is that of the row.",
+    "lse": "lse is log(row_sum(exp(z))), of all net inputs of the sample.",
     "j": "j is the number of the column, and k that of the targets: means come first, variances after them.",
 }
 

@@ -17,8 +17,9 @@ from .formulas import filled, number, parse, tree
 from .numbers import Digits
 from .steps import REST, Equation, Part, Section, activation, definition, letters_of, name_of, value, worked
 
-# Nearer to 0 or 1 an output has too few digits left to compute the loss from it.
+# Nearer to these an output may have too few digits left to compute the loss from it.
 NEAR = 0.01
+BLUNT = {"sigmoid": (0, 1), "softmax": (0,)}
 
 
 def given(trace: Trace, origin: Origin) -> Section:
@@ -57,10 +58,12 @@ def loss(trace: Trace, loss: Loss, Y: Array, digits: Digits) -> Section:
     each = loss.value(Y_hat if loss.link is None else Z, Y)
     shown = digits.shown(len(each))
     names = [REST if i is None else tree(f"loss_{i + 1}") for i in shown]
-    parts = _formula(loss, Y)
+    parts = _formula(loss, Y, Y_hat)
+    lse = np.broadcast_to(np.logaddexp.reduce(Z, axis=1, keepdims=True), Z.shape)
+    letters = {**loss.letters(Z, Y_hat, Y), "lse": lse}
     for i, name in zip(shown, names, strict=True):
         if i is not None:
-            terms = [_sum(loss, loss.letters(Z, Y_hat, Y), i, digits)] if loss.formula else []
+            terms = [_sum(loss, letters, i, digits)] if loss.formula else []
             parts.append(Equation(name, None, [*terms, number(each[i])]))
     parts.append("J is the mean over the samples:")
     values = [REST if i is None else number(each[i]) for i in shown]
@@ -81,7 +84,12 @@ def smoothed(loss: Loss) -> bool:
     return bool(getattr(loss, "label_smoothing", 0))
 
 
-def _formula(loss: Loss, Y: Array) -> list[Part]:
+def _is_blunt(loss: Loss, Y_hat: Any) -> Any:
+    """Return where outputs are so near to an end of their range that the loss is taken from the net input."""
+    return np.any([np.abs(Y_hat - end) < NEAR for end in BLUNT.get(loss.link or "", ())], axis=0)
+
+
+def _formula(loss: Loss, Y: Array, Y_hat: Array) -> list[Part]:
     """Return the formula of the loss of one output, and what its letters are."""
     if not loss.formula:
         return ["The loss of each sample is what the function gives:"]
@@ -92,9 +100,10 @@ def _formula(loss: Loss, Y: Array) -> list[Part]:
     if "q" in used:
         levels: tuple[float, ...] = loss.levels  # type: ignore[attr-defined]
         parts.append(f"q is the level of the output: {', '.join(f'{level:g}' for level in levels)}.")
-    if loss.stable_formula:
-        parts.append(f"The same from the net input z, which is taken for an output within {NEAR:g} of 0 or 1:")
-        parts.append(Equation(tree("loss(z, y)"), tree(loss.stable_formula)))
+    if loss.stable_formula and np.any(_is_blunt(loss, Y_hat)):
+        ends = " or ".join(map(str, BLUNT[loss.link or ""]))
+        parts.append(f"The same from the net input z, which is taken for an output within {NEAR:g} of {ends}:")
+        parts += definition("loss(z, y)", loss.stable_formula, loss)
     if smoothed(loss):
         assert loss.labels_formula
         share: float = loss.label_smoothing  # type: ignore[attr-defined]
@@ -112,8 +121,7 @@ def _sum(loss: Loss, letters: dict[str, Array], i: int, digits: Digits) -> ast.e
 
     def term(j: int) -> ast.expr:
         numbers = {name: values[i, j] for name, values in letters.items()}
-        stable = loss.stable_formula and not NEAR <= numbers["y_hat"] <= 1 - NEAR
-        formula = loss.stable_formula if stable else loss.formula
+        formula = loss.stable_formula if np.any(_is_blunt(loss, numbers.get("y_hat"))) else loss.formula
         assert formula
         return filled(parse(formula), {**constants, **numbers})
 

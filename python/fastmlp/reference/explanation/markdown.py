@@ -51,7 +51,8 @@ class Latex(Writer[str]):
         letter, _, index = name.rpartition("_")
         if index.isdigit():
             return rf"{self.letter(letter)}_{{{index}}}"
-        return LETTERS.get(name, name if len(name) == 1 else rf"\mathrm{{{name}}}")
+        word = name.replace("_", r"\_")
+        return LETTERS.get(name, name if len(name) == 1 else rf"\mathrm{{{word}}}")
 
     def indexed(self, node: ast.expr, transposed: bool = False) -> str:
         name, layer = index_of(node)
