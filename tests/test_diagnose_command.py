@@ -65,6 +65,18 @@ def test_an_error_is_an_exit_code(capsys: Captured) -> None:
     assert json.loads(capsys.readouterr().out)["findings"][0]["kind"] == "dead_units"
 
 
+def test_numbers_of_classes_that_were_taken_for_amounts(capsys: Captured) -> None:
+    write_houses()
+    lines = Path("houses.csv").read_text(encoding="utf-8").splitlines()
+    places = ["place", *(str(["Bergen", "Oslo", "Tromsø"].index(line.split(",")[1])) for line in lines[1:])]
+    rows = [f"{line},{place}" for line, place in zip(lines, places, strict=True)]
+    Path("places.csv").write_text("\n".join(rows), encoding="utf-8")
+    train("place", "--drop", "city", "--epochs", "50", data="places.csv")
+    findings = results(capsys, "diagnose", "model.safetensors", "places.csv")["findings"]
+    assert findings[0]["kind"] == "numbered_classes"
+    assert findings[0]["remedy"].startswith("--task classification")
+
+
 def test_classes_have_their_names(capsys: Captured) -> None:
     write_houses()
     lines = Path("houses.csv").read_text(encoding="utf-8").splitlines()

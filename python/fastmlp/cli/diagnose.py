@@ -20,10 +20,10 @@ from .report import warn_of_unknown
 
 DESCRIPTION = """\
 Say in words what keeps a model from learning more: columns that are constant, copies, or far from those it was \
-trained on; rare classes; neurons that are dead, saturated or all the same; gradients that vanish or explode; a \
-network that is no better than the mean. It looks at the model as it stands, with the rows of a table that has the \
-target, best those that it was trained on. Numbers are those that the network is given, which are standardised. The \
-exit code is 1 if something of severity "error" is found."""
+trained on; rare classes, and numbers of classes taken for amounts; neurons that are dead, saturated or all the same; \
+gradients that vanish or explode; a network that is no better than the mean. It looks at the model as it stands, with \
+the rows of a table that has the target, best those that it was trained on. Numbers are those that the network is \
+given, which are standardised. The exit code is 1 if something of severity "error" is found."""
 
 
 def add(commands: Any) -> None:
@@ -58,13 +58,19 @@ def run(args: argparse.Namespace) -> int:
         case = case_of(model.network, Given(X, _targets(model, table), loss=model.loss, names=model.input_names))
     except ValueError as error:  # targets outside the domain of the loss
         raise UserError(f"{args.data}, column {model.target!r}: {error}") from None
-    case.audience, case.classes = COMMAND, model.classes or None
+    case.audience, case.classes, case.integers = COMMAND, model.classes or None, _integers(model, table)
     diagnosis = examine(case)
     if args.json:
         print_json(diagnosis.to_dict())
     else:
         print(diagnosis)
     return 1 if any(finding.severity == ERROR for finding in diagnosis.findings) else 0
+
+
+def _integers(model: TabularModel, table: Table) -> Array | None:
+    """Return the numbers that the target has in the table, if all of them are integers."""
+    numbers = None if model.classes else table.numbers(model.target)
+    return numbers if numbers is not None and (numbers == np.round(numbers)).all() else None
 
 
 def _targets(model: TabularModel, table: Table) -> Array:

@@ -60,7 +60,7 @@ class Case:
     audience: str  # who is to read the remedies: a column of theirs
     names: Sequence[str] | None = None  # of the inputs
     classes: Sequence[Any] | None = None
-    integers: bool = False  # whether the targets came as integers
+    integers: Array | None = None  # the targets as they came, if those are integers
     history: History | None = None
     optimizer: Any = None
     validation_loss: float | None = None

@@ -41,14 +41,16 @@ class Ending:
     learnt: float
     rate: float | None
     first: float
+    last_but_one: float
     last: float
     last_means: tuple[float, float]
     whole: float
 
     @property
     def falls(self) -> bool:
-        """Whether it still does at the end."""
-        return self.last > thresholds.STILL_FALLING
+        """Whether it still does at the end; steadily, if its own noise may have ended the run."""
+        falls = (self.last, self.last_but_one) if self.was_stopped else (self.last,)
+        return min(falls) > thresholds.STILL_FALLING
 
     @property
     def is_straight(self) -> bool:
@@ -207,16 +209,19 @@ def _ending(case: Case) -> Ending | None:
     if (n := len(curve)) < thresholds.FEWEST_EPOCHS:
         return None
     fifth = max(1, n // 5)
-    means = [float(curve[k : k + fifth].mean()) for k in (0, fifth, n - 2 * fifth, n - fifth)]
+    first, second, *last = (
+        float(curve[k : k + fifth].mean()) for k in (0, fifth, n - 3 * fifth, n - 2 * fifth, n - fifth)
+    )
     return Ending(
         name,
         curve,
         was_stopped,
         learnt,
         _rate(case),
-        first=(means[0] - means[1]) / case.learnable,
-        last=(means[2] - means[3]) / case.learnable,
-        last_means=(means[2], means[3]),
+        first=(first - second) / case.learnable,
+        last_but_one=(last[0] - last[1]) / case.learnable,
+        last=(last[1] - last[2]) / case.learnable,
+        last_means=(last[1], last[2]),
         whole=float(curve[0] - curve[-1]) / case.learnable,
     )
 

@@ -71,6 +71,8 @@ REMEDIES: dict[str, dict[str, str]] = {
         'output_activation="exp" and loss="poisson"; marks, whose distances mean something, may stay',
         ESTIMATOR: 'MLPClassifier for classes; loss="poisson" for counts; marks, whose distances mean something, may '
         "stay",
+        COMMAND: "--task classification for classes; --loss poisson for counts; marks, whose distances mean something, "
+        "may stay",
     },
     "class_imbalance": {
         NETWORK: "sample_weight that gives classes the same sum: with labels as integers, "
@@ -120,9 +122,9 @@ REMEDIES: dict[str, dict[str, str]] = {
     },
     "stopped_too_early": {
         NETWORK: "more epochs (train goes on where it was, with the same optimizer), or a larger learning rate; "
-        "fastmlp.EarlyStopping(patience=20) ends runs where the validation loss no longer falls",
-        ESTIMATOR: 'max_iter={epochs_to_try} or more; early_stopping=True with scoring="loss" ends runs where the '
-        "validation loss no longer falls",
+        "fastmlp.EarlyStopping(patience=20), or more, ends runs where the validation loss no longer falls",
+        ESTIMATOR: 'max_iter={epochs_to_try} or more; early_stopping=True with scoring="loss" and n_iter_no_change=20 '
+        "ends runs where the validation loss no longer falls",
     },
     "overfit": {
         NETWORK: "callbacks=[fastmlp.EarlyStopping()] with validation_data, l2 in the optimizer, dropout, a smaller "

@@ -169,7 +169,7 @@ def _case(net: Any, spec: LossSpec, given: Given, audience: str, X: Any, Y: Arra
         loss_of(spec, net.activations[-1]),
         audience,
         names=given.names,
-        integers=Y.dtype.kind in "iu",
+        integers=Y if Y.dtype.kind in "iu" else None,
         history=history,
         optimizer=given.optimizer,
         n_rows=X.shape[0] if X.ndim else 0,

@@ -79,8 +79,8 @@ def unscaled_targets(case: Case) -> Iterator[Finding]:
 
 def numbered_classes(case: Case) -> Iterator[Finding]:
     """Look for numbers of classes that are learnt as if they were amounts."""
-    Y = case.samples.Y
-    if not case.integers or Y.shape[1] > 1 or case.loss.link is not None or case.has("unreachable_targets"):
+    Y = case.integers
+    if Y is None or Y.shape[1:] not in ((), (1,)) or case.loss.link is not None or case.has("unreachable_targets"):
         return
     values, counts = np.unique(Y, return_counts=True)
     k = len(values)
