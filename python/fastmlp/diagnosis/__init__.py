@@ -61,7 +61,7 @@ def diagnose(
     loss : str or callable, optional
         The loss that it is trained with. By default that of the estimator, or "squared_error".
     sample_weight : array_like, shape (n,), optional
-        Weights of the samples. Those of an estimator's ``class_weight`` are added.
+        Weights of the samples. Those of an estimator's ``class_weight`` multiply them.
     validation_data : tuple, optional
         (X, Y) or (X, Y, sample_weight) that were not trained on, to see what was learnt by heart.
     optimizer : Optimizer or Solver, optional
@@ -89,6 +89,7 @@ def diagnose(
     References
     ----------
     X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+
     Y. LeCun, L. Bottou, G. B. Orr, K.-R. Mueller, "Efficient BackProp", in Neural Networks: Tricks of the Trade, 1998.
 
     Examples
