@@ -91,6 +91,21 @@ def test_a_pipeline_names_the_columns_that_its_network_sees() -> None:
     assert "'proof' equals 'alcohol'" in copied.message  # once both are scaled
 
 
+def test_a_number_that_a_step_of_a_pipeline_refuses_is_named(plane: Data) -> None:
+    X, Y = plane
+    model = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(4,), random_state=0, max_iter=2000))
+    model.fit(X, Y)
+    X[3, 1] = np.nan  # which the scaler passes on
+    assert diagnose(model, X, Y).findings[0].evidence["places"] == [[3, 1]]
+    X[7, 2] = np.inf
+    with pytest.raises(
+        ValueError, match=r"a step before the network refuses X\[7, 2\], which is inf: Input X contains"
+    ):
+        diagnose(model, X, Y)
+    with pytest.raises(ValueError, match=r"^X has 2 features"):
+        diagnose(model, X[:, :2], Y)
+
+
 def test_a_classifier_of_a_rare_class(rng: np.random.Generator) -> None:
     X = rng.standard_normal((1050, 2))
     y = np.repeat(["well", "ill"], [1000, 50])

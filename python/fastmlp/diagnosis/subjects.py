@@ -85,11 +85,26 @@ def _through_steps(pipeline: Any, given: Given) -> Any:
     if len(before):
         if given.names is None and hasattr(pipeline, "feature_names_in_"):
             given.names = [str(name) for name in before.get_feature_names_out()]
-        given.X = before.transform(given.X)
+        given.X = _transformed(before, given.X)
         if given.validation_data is not None:
             X, *others = given.validation_data
-            given.validation_data = (before.transform(X), *others)
+            given.validation_data = (_transformed(before, X), *others)
     return pipeline[-1]
+
+
+def _transformed(before: Any, X: Any) -> Any:
+    """Transform inputs; where a step refuses a number that is not finite, its place is told."""
+    try:
+        return before.transform(X)
+    except ValueError as error:
+        a = _as_array(X)
+        if a.dtype.kind != "f" or not ("NaN" in str(error) or "infinity" in str(error)):
+            raise
+        places = list(zip(*bad_cells(a, a.dtype), strict=True))
+        if not places:
+            raise
+        i, j = next((place for place in places if np.isinf(a[place])), places[0])  # many steps pass NaN on
+        raise ValueError(f"a step before the network refuses X[{i}, {j}], which is {a[i, j]}: {error}") from None
 
 
 def _of_network(net: Layers, given: Given) -> Case:
