@@ -32,6 +32,12 @@ def test_a_history_has_a_panel_for_the_losses_and_one_for_each_metric(run):
     assert list(figure.axes[0].lines[0].get_xdata()) == [1, 2, 3, 4]
 
 
+def test_panels_may_be_chosen_and_both_losses_share_one(run):
+    assert titles(plot.history(run, curves=["r2", "loss"])) == ["r2", "loss"]
+    assert titles(plot.history(run, curves=["validation_loss", "loss"])) == ["loss"]
+    assert titles(plot.history(run, curves="mine")) == ["mine"]
+
+
 def test_the_best_epoch_of_a_metric_is_marked_where_it_is_known_what_is_better(run):
     run.metrics["mean_absolute_error"] = [0.5, 0.4, 0.3, 0.6]
     figure = plot.history(run)
