@@ -59,6 +59,16 @@ def test_losses_that_are_not_positive_or_of_one_size_have_a_linear_axis():
     assert plot.losses([1.0, 0.05], log=False).get_yscale() == "linear"
 
 
+def test_long_curves_are_thinned_and_keep_their_ends_and_peaks():
+    long = np.linspace(2.0, 1.0, 100_001)
+    long[77_777], long[100_000] = 50.0, 1.5
+    (line,) = plot.losses(long, first=0).lines
+    shown = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert len(shown) < 2000
+    assert (shown[0], shown[77_777], shown[100_000]) == (2.0, 50.0, 1.5)
+    assert all(long[i] == value for i, value in shown.items())
+
+
 def test_runs_are_compared_by_their_names_or_numbers(run):
     assert legend(plot.losses({"a": [2.0, 1.0], "b": [3.0, 1.0]})) == ["a", "b"]
     assert legend(plot.losses([[2.0, 1.0], [3.0, 1.0]])) == ["run 1", "run 2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import shutil
 import sys
@@ -278,6 +279,14 @@ def assert_gif(path: Path, n_frames: int) -> None:
 def test_a_gif_has_a_frame_for_each_snapshot(kind: str | None, wave: Data, tmp_path: Path) -> None:
     recorder, _ = record(wave, 3, validation_data=0.3, random_state=0)
     assert recorder.animate(tmp_path / "run.gif", kind, title="costs $5 and {more}") is None
+    assert_gif(tmp_path / "run.gif", 4)
+
+
+def test_notebooks_show_an_animation(wave: Data, tmp_path: Path) -> None:
+    recorder, _ = record(wave, 3)
+    bundle = recorder.animate(kind="loss")._repr_mimebundle_(include=None, exclude=None)
+    assert list(bundle) == ["image/gif"]
+    (tmp_path / "run.gif").write_bytes(base64.b64decode(bundle["image/gif"]))
     assert_gif(tmp_path / "run.gif", 4)
 
 

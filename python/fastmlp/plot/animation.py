@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -40,7 +40,9 @@ def animate(
     film: Film, path: str | os.PathLike[str] | None, show_loss: bool, fps: float, dpi: float
 ) -> FuncAnimation | None:
     """Write a film to the path, or return it as an animation if there is none."""
-    mpl = matplotlib()
+    matplotlib()
+    from .picture import MovingPicture
+
     fps = checks.number(fps, "fps", 0, MOST_FPS, open_low=True)
     write = None if path is None else _writer(path)
     dpi = checks.number(dpi, "dpi", 0, MOST_DPI, open_low=True)
@@ -50,8 +52,7 @@ def animate(
     if path is not None and write is not None:
         write(os.fspath(path), figure, show, frames, fps)
         return None
-    animation: FuncAnimation = mpl.animation.FuncAnimation(figure, show, frames, lambda: None, interval=1000 / fps)
-    return animation
+    return MovingPicture(figure, show, frames, fps, lambda file: _write_gif(file, figure, show, frames, fps))
 
 
 def _writer(path: str | os.PathLike[str]) -> Write:
@@ -66,7 +67,7 @@ def _writer(path: str | os.PathLike[str]) -> Write:
     return _write_video
 
 
-def _write_gif(path: str, figure: Figure, show: Show, frames: range, fps: float) -> None:
+def _write_gif(path: str | BinaryIO, figure: Figure, show: Show, frames: range, fps: float) -> None:
     from PIL import Image
 
     images = []
@@ -80,7 +81,7 @@ def _write_gif(path: str, figure: Figure, show: Show, frames: range, fps: float)
     first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     # The last frame stays a while before the film begins again.
     durations = [round(1000 / fps)] * len(others) + [LAST_MILLISECONDS]
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
+    first.save(path, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
 
 
 def _write_video(path: str, figure: Figure, show: Show, frames: range, fps: float) -> None:

@@ -27,6 +27,9 @@ BEST: dict[str, Any] = {
     "validation_score": np.nanargmax,
 }
 
+# Stretches of a curve: more than a picture has columns.
+N_STRETCHES = 800
+
 # A loss whose largest value is more than so many times its smallest is drawn on a logarithmic axis.
 SPAN = 10
 
@@ -165,7 +168,7 @@ def _draw_losses(axes: Axes, runs: dict[str, Curves], first: int, log: bool | No
         if validated:  # where dashes tell the two curves of a run apart, colours alone tell the runs apart
             style = {"color": colors[i], "linewidth": 2}
         if "loss" in curves:
-            axes.plot(_epochs(curves["loss"], first), curves["loss"], label=name or "training", **style)
+            axes.plot(*thinned(curves["loss"], first), label=name or "training", **style)
         if "validation_loss" in curves:
             color = VERMILION if single else style["color"]
             dash = "-" if single else "--"
@@ -187,7 +190,7 @@ def _draw_curve(axes: Axes, name: str, curves: dict[str, Array], runs: list[str]
         if name in BEST:
             _draw_with_best(axes, curve, run, 1, BEST[name], color=color)
         else:
-            axes.plot(_epochs(curve, 1), curve, label=run or None, color=color, linewidth=2)
+            axes.plot(*thinned(curve), label=run or None, color=color, linewidth=2)
     if name in ("learning_rate", "gradient_norm") and spans(np.concatenate(list(curves.values()))):
         axes.set_yscale("log")
     axes.locator_params(axis="x", integer=True)
@@ -197,17 +200,25 @@ def _draw_curve(axes: Axes, name: str, curves: dict[str, Array], runs: list[str]
 
 def _draw_with_best(axes: Axes, curve: Array, label: str, first: int, pick: Any, **style: Any) -> None:
     """Draw a curve, with a dot where it is best."""
-    x = _epochs(curve, first)
     if not np.isnan(curve).all():
         best = int(pick(curve))
-        label = f"{label}, best at {x[best]}" if label else f"best at {x[best]}"
+        epoch = first + best
+        label = f"{label}, best at {epoch}" if label else f"best at {epoch}"
         dot = {"marker": "o", "markersize": 8, "markerfacecolor": style["color"], "markeredgecolor": ink()}
-        axes.plot(x[best], curve[best], linestyle="", zorder=3, **dot)
-    axes.plot(x, curve, label=label, linewidth=2, **style)
+        axes.plot(epoch, curve[best], linestyle="", zorder=3, **dot)
+    axes.plot(*thinned(curve, first), label=label, linewidth=2, **style)
 
 
-def _epochs(curve: Array, first: int) -> Array:
-    return np.arange(first, first + len(curve))
+def thinned(curve: Array, first: int = 1) -> tuple[Array, Array]:
+    """Return the epochs and values of a curve: of a long one, the least and the largest of each stretch."""
+    n, size = len(curve), -(-len(curve) // N_STRETCHES)
+    i = np.arange(n)
+    if size > 2:
+        stretches = curve[: n // size * size].reshape(-1, size)
+        starts = i[: n // size * size : size]
+        ends = starts + stretches.argmin(axis=1), starts + stretches.argmax(axis=1)
+        i = np.unique(np.concatenate([*ends, i[n // size * size :], [0, n - 1]]))
+    return first + i, curve[i]
 
 
 def spans(values: Array) -> bool:

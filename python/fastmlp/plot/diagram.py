@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # The numbers of weights are written on their lines by default if no layer has more neurons.
 MOST_WITH_NUMBERS = 4
 
-# Lines between two layers that have room to be wide.
-MOST_WIDE = 150
+# Lines between two layers that have room to be wide, and the width of the narrowest.
+MOST_WIDE, NARROWEST = 150, 0.4
 
 
 def network(
@@ -110,8 +110,13 @@ def show_weights(lines: Any, start: Array, end: Array, W: Array, scale: Any) -> 
     """Let a collection of lines go from layer to layer, in the colours and widths of the weights."""
     i, j = np.unravel_index(np.argsort(np.abs(W), axis=None), W.shape)  # the heaviest last, on top
     w = W[i, j].astype(np.float64)
-    widths = 0.4 + (3 if W.size <= MOST_WIDE else 1.8) * np.abs(w) / scale.norm.vmax
+    widths = NARROWEST + widest(W.size) * np.abs(w) / scale.norm.vmax
     lines.set(segments=np.stack([start[i], end[j]], axis=1), colors=scale.to_rgba(w), linewidths=widths)
+
+
+def widest(n_lines: int) -> float:
+    """Return how much wider the widest of so many lines is than the narrowest."""
+    return 3 if n_lines <= MOST_WIDE else 1.8
 
 
 def _write_weights(axes: Axes, start: Array, end: Array, W: Array) -> None:

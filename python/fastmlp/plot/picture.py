@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
@@ -26,6 +29,20 @@ class Panel(Axes):
 
     def _repr_png_(self) -> bytes:
         return _png(self.figure)
+
+
+class MovingPicture(FuncAnimation):
+    """An animation that a notebook shows, as a GIF."""
+
+    def __init__(self, figure: Figure, show: Callable[[int], None], frames: range, fps: float, write_gif: Any) -> None:
+        super().__init__(figure, show, frames, lambda: None, interval=1000 / fps)
+        self._write_gif = write_gif
+
+    def _repr_mimebundle_(self, **asked: Any) -> dict[str, str]:
+        self._draw_was_started = True  # or it warns that nobody looked
+        buffer = io.BytesIO()
+        self._write_gif(buffer)
+        return {"image/gif": base64.b64encode(buffer.getvalue()).decode()}
 
 
 def _png(figure: Any) -> bytes:

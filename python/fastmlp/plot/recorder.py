@@ -144,7 +144,7 @@ class Recorder:
         ----------
         path : str or path-like, optional
             Where to: a GIF (``.gif``), or a video (``.mp4``), for which the program ffmpeg has to be installed.
-            Without it nothing is written, and an animation is returned.
+            Without it nothing is written, and an animation is returned, which a notebook shows.
         kind : {"fit", "boundary", "weights", "network", "loss"}, optional
             What is shown: "fit" the curves of a network with one input; "boundary" the regions of a classifier with
             two inputs, or the surface of a regression; "weights" the matrices and biases of up to 12 layers as heat

@@ -17,16 +17,13 @@ from ..reference.arrays import Array
 from ..reference.atomic import write_atomically
 from ..reference.results import History
 from . import layout
-from .course import spans
-from .models import evenly
+from .course import spans, thinned
+from .diagram import NARROWEST, widest
 from .scenes import Diagram, Film, Fit, Plane, Weights
 from .style import COLORS
 
 # Six colours from the least number to the largest: matplotlib's viridis.
 SEQUENTIAL = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
-
-# The most points of a curve: more than a picture has columns.
-N_POINTS = 800
 
 LABELS = {
     "fit": "Fit of the samples",
@@ -97,8 +94,8 @@ def _losses(history: History) -> dict[str, Any]:
     curves = []
     for name, curve in (("loss", history.loss), ("validation", history.validation_loss)):
         if curve:
-            epochs = [i + 1 for i in evenly(len(curve), N_POINTS)]
-            curves.append({"name": name, "epochs": epochs, "values": _at(curve, epochs)})
+            epochs, numbers = thinned(np.asarray(curve, np.float64))
+            curves.append({"name": name, "epochs": epochs.tolist(), "values": _plain(numbers)})
     values = np.array([*history.loss, *history.validation_loss], np.float64)
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
@@ -143,8 +140,13 @@ def _scene(scene: Fit | Plane | Weights) -> dict[str, Any]:
         "matrices": [_packed(matrices, -scene.largest, scene.largest) for matrices in scene.matrices],
         "largest": scene.largest,
         "has_bias": scene.has_bias,
-        "neurons": layout.in_unit_square(scene.net) if isinstance(scene, Diagram) else None,
+        **(_neurons(scene) if isinstance(scene, Diagram) else {}),
     }
+
+
+def _neurons(scene: Diagram) -> dict[str, Any]:
+    widths = [(NARROWEST, widest(W.size)) for W in scene.net.weights]
+    return {"neurons": layout.in_unit_square(scene.net), "widths": widths}
 
 
 def _packed(values: Array, low: float, high: float, bits: int = 8) -> dict[str, Any]:

@@ -191,9 +191,9 @@ def weights(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Weights:
     matrices: list[list[Array]] = [[] for _ in layers]
     for parameters in snapshots:
         net.parameters[:] = parameters
-        for frames, l, (rows, columns) in zip(matrices, layers, cells, strict=True):
-            biases = [net.biases[l][columns[0]]] if net.bias else []
-            frames.append(np.vstack([net.weights[l][rows, columns], *biases]))
+        for frames, l, (i, j) in zip(matrices, layers, cells, strict=True):
+            biases = [net.biases[l][j[0]]] if net.bias else []
+            frames.append(np.vstack([net.weights[l][i, j], *biases]))
     arrays = [np.array(frames) for frames in matrices]
     return Weights(names, arrays, max(float(np.abs(a).max()) for a in arrays) or 1.0, net.bias)
 
