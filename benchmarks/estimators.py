@@ -4,6 +4,7 @@
     python benchmarks/estimators.py
     python benchmarks/estimators.py --only diamonds,mnist --threads 1 --dtype float32 --batch-size 32
     python benchmarks/estimators.py --json estimators.json --chart docs/estimators.png
+    python benchmarks/estimators.py --only diamonds --seeds 3
     python benchmarks/estimators.py --quick
 
 Both get the same keyword arguments: the sizes of the hidden layers, the most epochs and the seed; all else is
@@ -12,7 +13,7 @@ each has done. Data are float64, as they come; ``--batch-size`` and ``--dtype`` 
 scikit-learn, too, computes in X's type. Five folds are the same for all peers, and rows are shuffled into them.
 Numbers, and the targets of regressions, are standardised by the training rows. Scores are accuracy, or R^2: mean and
 standard deviation over the folds. Seconds are the median fit of the folds; peers take turns within each fold, in
-alternating order.
+alternating order. ``--seeds`` fits each fold several times, with other initial weights and shuffles.
 Gradient boosting (HistGradientBoosting with default settings) tells what the data would allow.
 
 Each data set is measured in processes of its own: in one where every peer has one thread, and in one where every peer
@@ -126,7 +127,9 @@ def estimator(peer: str, is_classification: bool, settings: dict[str, Any], thre
     return getattr(neural_network, f"MLP{kind}")(**settings)
 
 
-def measure(name: str, peers: Sequence[str], threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
+def measure(
+    name: str, peers: Sequence[str], threads: int | None, settings: dict[str, Any], dtype: str, n_seeds: int
+) -> Result:
     """Cross-validate peers on a data set, in this process."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import KFold, StratifiedKFold
@@ -134,9 +137,9 @@ def measure(name: str, peers: Sequence[str], threads: int | None, settings: dict
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
     data = DATASETS[name]()
     splitter = StratifiedKFold if data.is_classification else KFold
-    folds = splitter(FOLDS, shuffle=True, random_state=0).split(data.X, data.y)
+    folds = list(splitter(FOLDS, shuffle=True, random_state=0).split(data.X, data.y))
     fits: dict[str, list[Fit]] = {peer: [] for peer in peers}
-    for seed, (train, test) in enumerate(folds):
+    for seed, (train, test) in enumerate(folds * n_seeds):
         samples = standardised(data, train, test, dtype)
         for peer in peers if seed % 2 else reversed(peers):
             model = estimator(peer, data.is_classification, {**settings, "random_state": seed}, threads)
@@ -164,14 +167,14 @@ def fit(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> Fit:
     return Fit(model.score(X_test, y_test), seconds, getattr(model, "n_iter_", None))
 
 
-def measure_apart(name: str, peers: Sequence[str], threads: int | None, settings: dict[str, Any], dtype: str) -> Result:
+def measure_apart(name: str, peers: Sequence[str], threads: int | None, *rest: Any) -> Result:
     """Do :func:`measure` in a new process, whose libraries have so many threads."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.pop(variable, None)
         if threads:
             os.environ[variable] = str(threads)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure, name, peers, threads, settings, dtype).result()
+        return pool.submit(measure, name, peers, threads, *rest).result()
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -211,7 +214,7 @@ def draw(results: Sequence[Result], path: str) -> None:
         axes.set_xscale("log")
         axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("seconds of a fit")
-        axes.set_title("all threads" if threads is None else f"{threads} thread(s)", fontsize=10)
+        axes.set_title("all threads" if threads is None else f"{threads} thread{'' if threads == 1 else 's'}", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].invert_yaxis()
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
@@ -225,6 +228,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} alone, and five epochs")
     parser.add_argument("--batch-size", type=int, help="samples of a batch, instead of 200")
     parser.add_argument("--dtype", default="float64", choices=("float64", "float32"), help="of X")
+    parser.add_argument("--seeds", type=int, default=1, help="fits of each fold")
     parser.add_argument("--no-boosting", action="store_true", help="leave out gradient boosting, which takes longest")
     parser.add_argument("--json", help="write all scores, seconds and epochs to this file")
     parser.add_argument("--chart", help="write a chart of the seconds to this file")
@@ -239,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
     results = []
     for name in names:
         for number in threads:
-            results.append(measure_apart(name, peers, number, SETTINGS[name] | changed, args.dtype))
+            results.append(measure_apart(name, peers, number, SETTINGS[name] | changed, args.dtype, args.seeds))
             print(results[-1].row(), flush=True)
     for number in threads:
         print("\n" + summary([result for result in results if result.threads == number]))

@@ -172,7 +172,7 @@ def draw(maps: dict[tuple[str, int], Any], widths: list[int], batches: list[int]
                 axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=2))
         axes.set_xticks(range(len(widths)), widths, size=8)
         axes.set_yticks(range(len(batches)), batches, size=8)
-        axes.set_title(f"{peer}, {count} thread(s)", size=10)
+        axes.set_title(f"{peer}, {count} thread{'' if count == 1 else 's'}", size=10)
         axes.set_xlabel("width w", size=9)
         axes.set_ylabel("batch", size=9)
     layers = "-".join(["10", *["w"] * depth, "10"])
