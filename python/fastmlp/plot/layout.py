@@ -54,7 +54,7 @@ def draw_neurons(
     axes: Axes, xy: Sequence[Array], values: Sequence[Array | None], scale: Any, written: bool
 ) -> list[Any]:
     """Draw the neurons of each layer, coloured by their values if they have some, which may be written on them."""
-    font, drawn = max(4, min(8, 0.62 * radius_of(axes))), []
+    font, drawn = max(4, min(8, 0.72 * radius_of(axes))), []
     for where, layer in zip(xy, values, strict=True):
         colors = [ground(axes)] * len(where) if layer is None else scale.to_rgba(layer)
         size = np.full(len(where), 2 * RADIUS)
