@@ -275,7 +275,9 @@ def draw(table: dict[str, dict[str, float]], threads: int, path: str) -> None:
     axes.yaxis.set_major_formatter("{x:g}x")
     axes.set_xticks(range(len(table)), [f"{name}\n{'-'.join(map(str, short(name)))}" for name in table], fontsize=7)
     axes.set_ylabel("time of a training step\nrelative to fastmlp's")
-    axes.set_title(f"float32, {threads} thread{'' if threads == 1 else 's'}; above the line fastmlp is faster", fontsize=10)
+    axes.set_title(
+        f"float32, {threads} thread{'' if threads == 1 else 's'}; above the line fastmlp is faster", fontsize=10
+    )
     axes.legend(ncols=len(others), fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)

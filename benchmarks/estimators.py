@@ -214,7 +214,9 @@ def draw(results: Sequence[Result], path: str) -> None:
         axes.set_xscale("log")
         axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("seconds of a fit")
-        axes.set_title("all threads" if threads is None else f"{threads} thread{'' if threads == 1 else 's'}", fontsize=10)
+        axes.set_title(
+            "all threads" if threads is None else f"{threads} thread{'' if threads == 1 else 's'}", fontsize=10
+        )
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].invert_yaxis()
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
