@@ -1,10 +1,11 @@
 """Pictures of networks at work, drawn with matplotlib (``pip install 'fastmlp[plot]'``).
 
 Every function takes ``ax``, the matplotlib Axes to draw in. One that fills a single panel returns it; one that needs
-several takes as many, or an empty one whose place they share, and returns their figure. Without ``ax`` they make a
-figure of their own, so that nothing depends on or changes pyplot's state. Notebooks show what is returned where it is a
-cell's last value; :func:`save` writes it to a file. For windows, draw into a figure of pyplot:
-``plot.network(net, ax=plt.gca())``, and ``plt.show()``.
+several takes as many, or an empty one whose place they share, and returns the figure, or part of one, that they are
+in. A figure with ``layout="constrained"`` leaves room for all labels. Without ``ax`` they make a figure of their own, so
+that nothing depends on or changes pyplot's state. Notebooks show what is returned where it is a cell's last value;
+:func:`save` writes it to a file. For windows, draw into a figure of pyplot: ``plot.network(net, ax=plt.gca())``, and
+``plt.show()``.
 
 Colours and lines suit light and dark grounds, such as after ``plt.style.use("dark_background")``.
 
