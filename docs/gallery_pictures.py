@@ -15,7 +15,7 @@ from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
     """Return reST for pyplot's figures, and for the picture that the block's last value is.
 
-    What ``fastmlp.plot`` draws without an ``ax`` or a ``figure`` is not among pyplot's.
+    What ``fastmlp.plot`` draws without an ``ax`` is not among pyplot's.
     """
     value = block_vars["example_globals"].get("___")
     figure = value.figure.figure if isinstance(value, Axes) else value

@@ -141,6 +141,15 @@ def test_without_rich_a_terminal_gets_one_line(monkeypatch: pytest.MonkeyPatch) 
     assert last.endswith("\n")
 
 
+def test_the_line_that_is_rewritten_fits_into_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("COLUMNS", "20")
+    line = ProgressLine()
+    line._last -= 1
+    line.show(state(1, 2))  # which takes 0.0 s
+    assert terminal.getvalue() == "\repoch 1/2  loss 0.5\x1b[K"
+
+
 def test_the_terminal_is_given_back_though_drawing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rich")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())

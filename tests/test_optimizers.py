@@ -321,6 +321,7 @@ CHANGES: list[Any] = [
     lambda o: setattr(o, "momentum", 0.9),
     lambda o: setattr(o, "normalized", True),
     lambda o: setattr(o, "steps", 100),
+    lambda o: o.slots.append(np.ones(13)),
 ]
 
 

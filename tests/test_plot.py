@@ -62,6 +62,8 @@ ONE_PANEL = {
     "decision_boundary": lambda **to: plot.decision_boundary(binary(), *samples(), **to),
 }
 SEVERAL_PANELS = {
+    "convergence": lambda **to: plot.convergence([0.1, 0.9], 1.0, [0.4, 0.1], **to),
+    "fits": lambda **to: plot.fits([0.0, 1.0], [1.0, 2.0], {"before": [0.0, 0.5], "after": [1.0, 1.9]}, **to),
     "history": lambda **to: plot.history([reference.results.History([2.0, 1.0], [3.0, 2.0], {"r2": [0, 1]})], **to),
     "histograms": lambda **to: plot.histograms(binary(), *samples(), **to),
     "predictions": lambda **to: plot.predictions([1.0, 2.0], [1.5, 2.0], **to),
@@ -114,21 +116,57 @@ def test_one_panel_is_drawn_in_the_axes_given(name):
 
 
 @pytest.mark.parametrize("name", SEVERAL_PANELS)
-def test_several_panels_are_drawn_in_the_figure_or_part_of_one_given(name):
-    whole = Figure(figsize=(12, 8), layout="constrained")
-    left, right = whole.subfigures(1, 2)
-    assert SEVERAL_PANELS[name](figure=left) is left
-    assert left.axes
-    assert not right.axes
-    with pytest.raises(ValueError, match=r"figure has .* already: pass an empty one"):
-        SEVERAL_PANELS[name](figure=left)
+def test_several_panels_share_the_place_of_the_axes_given(name):
+    figure = Figure(figsize=(16, 8), layout="constrained")
+    place, other = figure.subplots(1, 2)
+    place.set_title("Ours")
+    part = SEVERAL_PANELS[name](ax=place)
+    figure.draw_without_rendering()
+    assert len(part.axes) == len(SEVERAL_PANELS[name]().axes)
+    for ax in part.axes:
+        assert ax.get_tightbbox().x1 <= other.get_tightbbox().x0
+        assert ax.get_tightbbox().y1 <= part._suptitle.get_window_extent().y0
+    assert part._suptitle.get_text() == "Ours"
+    with pytest.raises(ValueError, match="ax is drawn in already: pass an empty one"):
+        SEVERAL_PANELS[name](ax=place)
+
+
+@pytest.mark.parametrize("name", [*SEVERAL_PANELS, "activations"])
+def test_several_panels_are_drawn_in_as_many_axes_given(name):
+    n = len(ALL[name]().axes)
+    part = Figure().subfigures(1, 2)[0]
+    panels = part.subplots(n, 1, squeeze=False)
+    assert ALL[name](ax=panels) is part
+    assert part.axes == list(panels.flat)
+    assert all(ax.has_data() for ax in panels.flat)
+    with pytest.raises(ValueError, match=rf"ax holds {n + 1} Axes, and {n} are to be drawn in: pass as many"):
+        ALL[name](ax=[*panels.flat, panels[0, 0]])
+
+
+def test_panels_in_a_bare_figure_do_not_overlap():
+    ax = Figure().subplots()
+    plot.history({"a": [3.0, 0.1]}, curves=["loss"], ax=ax)
+    assert ax.has_data()  # a single panel is the one given
+    figure = plot.predictions([[1.0, 2.0]], [[1.0, 3.0]], ax=Figure().subplots())
+    figure.figure.draw_without_rendering()
+    boxes = [ax.get_tightbbox() for ax in figure.axes]
+    assert not any(box.overlaps(other) for i, box in enumerate(boxes) for other in boxes[:i])
+
+
+def test_panels_need_a_place_in_a_grid():
+    with pytest.raises(ValueError, match="ax has no place in a grid for 2 panels"):
+        plot.predictions([1.0, 2.0], [1.0, 2.0], ax=Figure().add_axes((0, 0, 1, 1)))
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_what_cannot_be_drawn_in_is_named(name):
-    word = "figure" if name in SEVERAL_PANELS else "ax"
-    with pytest.raises(TypeError, match=f"{word} must be a matplotlib"):
-        ALL[name](**{word: "here"})
+    with pytest.raises(TypeError, match="ax must be a matplotlib Axes"):
+        ALL[name](ax="here")
+
+
+def test_what_cannot_be_saved_is_named(tmp_path):
+    with pytest.raises(TypeError, match="figure must be a matplotlib Figure or Axes, not 'drawing'"):
+        plot.save("drawing", tmp_path / "a.png")
 
 
 def test_pyplot_is_neither_imported_nor_changed():

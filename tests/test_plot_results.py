@@ -32,6 +32,12 @@ def test_a_history_has_a_panel_for_the_losses_and_one_for_each_metric(run):
     assert list(figure.axes[0].lines[0].get_xdata()) == [1, 2, 3, 4]
 
 
+def test_panels_may_be_chosen_and_both_losses_share_one(run):
+    assert titles(plot.history(run, curves=["r2", "loss"])) == ["r2", "loss"]
+    assert titles(plot.history(run, curves=["validation_loss", "loss"])) == ["loss"]
+    assert titles(plot.history(run, curves="mine")) == ["mine"]
+
+
 def test_the_best_epoch_of_a_metric_is_marked_where_it_is_known_what_is_better(run):
     run.metrics["mean_absolute_error"] = [0.5, 0.4, 0.3, 0.6]
     figure = plot.history(run)
@@ -51,6 +57,16 @@ def test_losses_that_are_not_positive_or_of_one_size_have_a_linear_axis():
     assert plot.losses([1.0, -0.5]).get_yscale() == "linear"
     assert plot.losses([1.0, 0.05]).get_yscale() == "log"
     assert plot.losses([1.0, 0.05], log=False).get_yscale() == "linear"
+
+
+def test_long_curves_are_thinned_and_keep_their_ends_and_peaks():
+    long = np.linspace(2.0, 1.0, 100_001)
+    long[77_777], long[100_000] = 50.0, 1.5
+    (line,) = plot.losses(long, first=0).lines
+    shown = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert len(shown) < 2000
+    assert (shown[0], shown[77_777], shown[100_000]) == (2.0, 50.0, 1.5)
+    assert all(long[i] == value for i, value in shown.items())
 
 
 def test_runs_are_compared_by_their_names_or_numbers(run):

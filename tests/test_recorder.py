@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import shutil
 import sys
@@ -180,27 +181,60 @@ def test_weights_are_those_of_the_snapshots_with_biases_below(wave: Data) -> Non
     assert shown.largest == np.abs(recorder.snapshots).max()
 
 
-def test_a_network_is_drawn_with_lines_as_wide_as_its_weights(wave: Data) -> None:
+def test_a_moving_network_is_drawn_like_a_still_one(wave: Data) -> None:
     recorder, net = record(wave, 3)
-    diagram = scene(recorder, "network")
-    assert [len(layer) for layer in diagram.neurons] == [1, 6, 1]
     animation = recorder.animate(kind="network", show_loss=False)
     animation._draw_frame(3)
-    _, lines = animation._fig.axes[0].collections[:2]
-    w = net.weights[1][:, 0]
-    order = np.abs(w).argsort()  # the widest on top
-    assert np.array_equal(lines.get_array(), w[order])
-    assert (np.diff(lines.get_linewidths()) >= 0).all()
-    for i, (start, end) in zip(order, lines.get_segments(), strict=True):
-        assert start.tolist() == diagram.neurons[1][i].tolist()
-        assert end.tolist() == diagram.neurons[2][0].tolist()
+    moving, still = animation._fig.axes[0].collections, plot.network(net, numbers=False).collections
+    assert len(moving) == len(still) == 5
+    for ours, theirs in zip(moving[:2], still[:2], strict=True):
+        assert np.array_equal(ours.get_segments(), theirs.get_segments())  # the heaviest last
+        assert (np.diff(ours.get_linewidths()) >= 0).all()
+    for ours, theirs in zip(moving[2:], still[2:], strict=True):
+        assert np.array_equal(ours.get_offsets(), theirs.get_offsets())
+    animation._draw_was_started = True
+
+
+def test_moving_and_still_networks_share_their_colours(wave: Data) -> None:
+    recorder, net = record(wave, 0)
+    animation = recorder.animate(kind="network", show_loss=False)
+    for ours, theirs in zip(animation._fig.axes[0].collections, plot.network(net).collections, strict=True):
+        for look in ("get_facecolors", "get_edgecolors", "get_linewidths"):
+            np.testing.assert_allclose(getattr(ours, look)(), getattr(theirs, look)())
     animation._draw_was_started = True
 
 
 def test_large_networks_are_no_diagrams(rng: np.random.Generator) -> None:
-    recorder, _ = record((rng.standard_normal((9, 3)), np.ones(9)), 1, sizes=([3, 17, 1],))
-    with pytest.raises(ValueError, match="up to 16 neurons, and this network has one of 17: kind 'weights'"):
+    recorder, _ = record((rng.standard_normal((9, 3)), np.ones(9)), 1, sizes=([3, 21, 1],))
+    with pytest.raises(ValueError, match="10 layers of up to 20 neurons, and this network has 3 of up to 21: kind 'we"):
         recorder.replay(kind="network")
+
+
+def test_of_a_deep_network_some_layers_are_shown(wave: Data) -> None:
+    recorder, net = record(wave, 1, sizes=([1] * 31,))
+    shown = scene(recorder, "weights")
+    assert len(shown.names) == len(shown.matrices) == 12
+    assert (shown.names[0][:4], shown.names[-1][:5]) == ("W[1]", "W[30]")
+    assert shown.matrices[-1][-1, 0] == net.weights[-1]
+
+
+def test_every_class_has_a_colour_of_its_own(rng: np.random.Generator) -> None:
+    X, y = rng.standard_normal((40, 2)), np.arange(40) % 8
+    recorder, _ = record((X, y), 0, sizes=([2, 8], "tanh", "softmax"), loss="log_loss")
+    animation = recorder.animate()
+    (dots,) = animation._fig.axes[0].collections
+    assert len(np.unique(dots.get_facecolors(), axis=0)) == 8
+    animation._draw_was_started = True
+
+
+@pytest.mark.parametrize(("look", "ground"), [("default", 1.0), ("dark_background", 0.0)])
+def test_where_no_class_is_likelier_the_ground_shows(look: str, ground: float, corners: Data) -> None:
+    recorder, _ = classifier(corners, epochs=0)
+    recorder.snapshots[0][:] = 0
+    with pytest.importorskip("matplotlib.style").context(look):
+        animation = recorder.animate()
+        assert (animation._fig.axes[0].images[0].get_array() == ground).all()
+    animation._draw_was_started = True
 
 
 def test_large_matrices_are_thinned_and_say_so(rng: np.random.Generator) -> None:
@@ -248,6 +282,14 @@ def test_a_gif_has_a_frame_for_each_snapshot(kind: str | None, wave: Data, tmp_p
     assert_gif(tmp_path / "run.gif", 4)
 
 
+def test_notebooks_show_an_animation(wave: Data, tmp_path: Path) -> None:
+    recorder, _ = record(wave, 3)
+    bundle = recorder.animate(kind="loss")._repr_mimebundle_(include=None, exclude=None)
+    assert list(bundle) == ["image/gif"]
+    (tmp_path / "run.gif").write_bytes(base64.b64decode(bundle["image/gif"]))
+    assert_gif(tmp_path / "run.gif", 4)
+
+
 def test_regions_and_surfaces_are_animated(corners: Data, tmp_path: Path) -> None:
     recorder, _ = classifier(corners, epochs=2)
     recorder.animate(tmp_path / "a.gif", show_loss=False, fps=20)
@@ -277,7 +319,7 @@ def test_a_video(wave: Data, tmp_path: Path) -> None:
 
 def test_without_ffmpeg_a_video_says_what_to_do(wave: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder, _ = record(wave, 2)
-    matplotlib = plot.matplotlib()
+    matplotlib = pytest.importorskip("matplotlib")
     monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", "no-such-program")
     with pytest.raises(RuntimeError, match=r"needs the program ffmpeg.*or write a \.gif"):
         recorder.animate(tmp_path / "run.mp4")

@@ -98,6 +98,13 @@ def test_weights_are_packed_to_a_hundredth_of_the_largest(wave: Any) -> None:
     np.testing.assert_allclose(last, np.vstack([net.weights[1], net.biases[1]]), atol=scene["largest"] / 100)
 
 
+def test_neurons_lie_in_the_picture(wave: Any) -> None:
+    neurons = data_of(wave[0].replay(kind="network"))["scene"]["neurons"]
+    assert [len(layer) for layer in neurons] == [1, 6, 1]
+    assert neurons[0] == [[pytest.approx(1 / 6), 0.5]]
+    assert [y for _, y in neurons[1]] == pytest.approx([11 / 12, 9 / 12, 7 / 12, 5 / 12, 3 / 12, 1 / 12])
+
+
 def test_the_words_of_users_stay_words(wave: Any) -> None:
     recorder, _ = wave
     page = recorder.replay(title=TITLE)

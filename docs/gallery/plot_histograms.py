@@ -16,5 +16,6 @@ from fastmlp.data import load_digits
 
 X, labels = load_digits()
 net = fastmlp.Network([64, 32, 32, 32, 10], "sigmoid", "softmax", random_state=0)
-plot.histograms(net, X, np.eye(10)[labels], loss="log_loss", figure=plt.figure(figsize=(9.6, 6.4)))
+figure, ax = plt.subplots(figsize=(9.6, 6.4), layout="constrained")
+plot.histograms(net, X, np.eye(10)[labels], loss="log_loss", ax=ax)
 plt.show()

@@ -29,7 +29,8 @@ history = net.train(
     metrics=["accuracy"],
     random_state=0,
 )
-plot.history(history, figure=plt.figure(figsize=(11, 3.6)))
+figure, ax = plt.subplots(figsize=(11, 3.6), layout="constrained")
+plot.history(history, ax=ax)
 plt.show()
 
 # %%

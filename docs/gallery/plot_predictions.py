@@ -20,5 +20,6 @@ model = fastmlp.MLPRegressor(hidden_layer_sizes=(5,), activation="tanh", solver=
 model.fit((X - mean) / scale, (y - y.mean()) / y.std())
 y_hat = model.predict((X_test - mean) / scale) * y.std() + y.mean()
 
-plot.predictions(y_test, y_hat, names=["progression"], figure=plt.figure(figsize=(8.4, 3.8)))
+figure, ax = plt.subplots(figsize=(8.4, 3.8), layout="constrained")
+plot.predictions(y_test, y_hat, names=["progression"], ax=ax)
 plt.show()

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import plot
 from ..errors import UserError
+from ..plot.style import FILE_TYPES
 from ..reference.activations import ACTIVATIONS, activation_of
 from . import arguments
 from .drawing import drawing
@@ -74,6 +75,6 @@ def draw(path: Path) -> None:
     """Write the picture."""
     if not path.parent.is_dir():
         raise UserError(f"cannot write {path}: there is no folder {path.parent}")
-    if path.suffix.lower().lstrip(".") not in plot.FILE_TYPES:
-        raise UserError(f"cannot write {path}: its extension must be one of {', '.join(plot.FILE_TYPES)}")
+    if path.suffix.lower().lstrip(".") not in FILE_TYPES:
+        raise UserError(f"cannot write {path}: its extension must be one of {', '.join(FILE_TYPES)}")
     plot.save(plot.activations(), path)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import SGD, plot
 from ..examples import Example, course, network
+from ..plot.style import matplotlib
 
 # Epochs of the animation: many at first, when the curve moves fastest.
 FRAMES = sorted({round(500 ** (i / 40)) for i in range(41)})
@@ -19,7 +20,7 @@ COMPARED = ("linear", "sigmoid", "relu", "tanh")
 
 def draw(chosen: Sequence[Example], folder: Path) -> Iterator[Path]:
     """Draw the examples into a folder, which is made if need be, and yield the files."""
-    plot.matplotlib()
+    matplotlib()  # or an error that names it, before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
     for example in chosen:
         for name, write in PICTURES[example.held_by].items():
@@ -39,14 +40,14 @@ def output_fit(example: Example, path: Path) -> None:
     Y_hat, _ = course(example, network(example), 20)
     i = np.arange(1, Y_hat.shape[-1] + 1)
     moments = {f"after {n} iterations": Y_hat[n] for n in (5, 10, 15, 20)}
-    plot.save(plot.fits(i, example.Y, moments, "output"), path)
+    plot.save(plot.fits(i, example.Y, moments, xlabel="output"), path)
 
 
 def sample_fit(example: Example, path: Path) -> None:
     """Draw the outputs of all samples against their targets, for linear activations."""
     Y_hat, _ = course(example, network(example, activation="linear"), 200)
     moments = {f"after {n} epochs, linear": Y_hat[n] for n in (20, 50, 100, 200)}
-    plot.save(plot.fits(np.ravel(example.X), example.Y, moments, "x"), path)
+    plot.save(plot.fits(np.ravel(example.X), example.Y, moments), path)
 
 
 def errors(example: Example, path: Path) -> None:

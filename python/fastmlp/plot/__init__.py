@@ -1,9 +1,11 @@
 """Pictures of networks at work, drawn with matplotlib (``pip install 'fastmlp[plot]'``).
 
-A function that fills one panel takes ``ax``, a matplotlib Axes, and returns it; one that needs several takes
-``figure``, an empty Figure or SubFigure, and returns that. Without, they make a figure of their own, so that nothing
-depends on or changes pyplot's state. Notebooks show what is returned where it is a cell's last value; :func:`save`
-writes it to a file. For windows, draw into a figure of pyplot: ``plot.network(net, ax=plt.gca())``, and ``plt.show()``.
+Every function takes ``ax``, the matplotlib Axes to draw in. One that fills a single panel returns it; one that needs
+several takes as many, or an empty one whose place they share, and returns the figure, or part of one, that they are
+in. A figure with ``layout="constrained"`` leaves room for all labels. Without ``ax`` they make a figure of their own, so
+that nothing depends on or changes pyplot's state. Notebooks show what is returned where it is a cell's last value;
+:func:`save` writes it to a file. For windows, draw into a figure of pyplot: ``plot.network(net, ax=plt.gca())``, and
+``plt.show()``.
 
 Colours and lines suit light and dark grounds, such as after ``plt.style.use("dark_background")``.
 
@@ -11,22 +13,20 @@ Colours and lines suit light and dark grounds, such as after ``plt.style.use("da
 while it goes on.
 """
 
+from .activation_functions import activations
 from .activity import neurons
 from .classes import confusion_matrix, decision_boundary
 from .course import history, losses
 from .diagram import network
 from .distributions import histograms
-from .functions import activations
+from .fitting import convergence, fits
 from .live import Live
-from .progress import convergence, fits
 from .recorder import Recorder
 from .regression import predictions
 from .replay import Replay
-from .style import FILE_TYPES, save
-from .style import matplotlib as matplotlib
+from .style import save
 
 __all__ = [
-    "FILE_TYPES",
     "Live",
     "Recorder",
     "Replay",

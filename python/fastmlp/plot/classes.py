@@ -161,7 +161,7 @@ def _draw_regions(display: Any, classifier: Any, X: Any, axes: Axes) -> list[str
     settings: dict[str, Any] = {"response_method": "predict_proba", "plot_method": "pcolormesh", "eps": 0, "ax": axes}
     settings |= {"grid_resolution": 200, "alpha": 0.5, "rasterized": True}
     if n == 2:
-        cmap = diverging(axes)
+        cmap = diverging(axes).reversed()  # the first class has the first colour, as where there are more
         display.from_estimator(classifier, corners, cmap=cmap, vmin=0, vmax=1, **settings)
         return [matplotlib().colors.to_hex(cmap(end)) for end in (0.0, 1.0)]
     colors = colors_of(n)

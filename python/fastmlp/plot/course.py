@@ -11,11 +11,13 @@ from ..reference import checks
 from ..reference.arrays import Array
 from ..reference.metrics import LARGER_IS_BETTER, METRICS
 from .runs import Curves, runs_of
-from .style import VERMILION, colors_of, ink, line, new_panels, panel
+from .style import VERMILION, colors_of, ink, line, panel, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.figure import Figure
+
+    from .style import Place
 
 LOSSES = ("loss", "validation_loss")
 
@@ -24,6 +26,9 @@ BEST: dict[str, Any] = {
     **{name: np.nanargmax if name in LARGER_IS_BETTER else np.nanargmin for name in METRICS},
     "validation_score": np.nanargmax,
 }
+
+# Stretches of a curve: more than a picture has columns.
+N_STRETCHES = 800
 
 # A loss whose largest value is more than so many times its smallest is drawn on a logarithmic axis.
 SPAN = 10
@@ -74,15 +79,14 @@ def losses(
     ['adam', 'sgd']
     """
     runs = {name: {key: curves[key] for key in LOSSES if key in curves} for name, curves in runs_of(history).items()}
+    checks.integer(first, "first", -(2**63))
     axes = panel(ax, (6.4, 4))
     _draw_losses(axes, runs, first, log)
     axes.set(xlabel=xlabel)
     return axes
 
 
-def history(
-    history: Any, *, curves: Sequence[str] | None = None, log: bool | None = None, figure: FigureBase | None = None
-) -> Figure:
+def history(history: Any, *, curves: Sequence[str] | None = None, log: bool | None = None, ax: Place = None) -> Figure:
     """Draw the course of training: a panel for the losses, one for each metric, and one for the learning rate.
 
     The best epoch is marked on the validation loss, and on metrics of which it is known what is better.
@@ -92,18 +96,18 @@ def history(
     history : History, estimator, array_like, path, or mapping or sequence of these
         One run, or several to compare, as for :func:`losses`, which draws the first panel alone.
     curves : sequence of str, optional
-        Which panels: "loss" stands for that of validation too, and the others are names of metrics, "learning_rate",
+        Which panels: "loss" and "validation_loss" share one, and the others are names of metrics, "learning_rate",
         "gradient_norm" and, of estimators, "validation_score". By default all; a learning rate only where it changes,
         or differs from run to run.
     log : bool, optional
         Whether the axis of the losses is logarithmic, as for :func:`losses`.
-    figure : matplotlib.figure.Figure or SubFigure, optional
-        An empty figure, or part of one, to draw in; by default a new one.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        An empty panel, in whose place the panels are drawn, or one for each of them; by default those of a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure or SubFigure
-        What was drawn in.
+        The figure that was drawn in.
 
     Raises
     ------
@@ -124,22 +128,20 @@ def history(
     ['loss', 'r2']
     """
     runs = runs_of(history)
-    names = _panels(runs, curves)
+    names = _names(runs, curves)
     columns = 2 if len(names) == 4 else min(3, len(names))
     rows = -(-len(names) // columns)
-    drawn, panels = new_panels(rows, columns, (6.4 if columns == 1 else 4.4 * columns, 3.6 * rows), figure=figure)
-    for axes, name in zip(panels, names, strict=False):
+    figure, drawn = panels(len(names), columns, (6.4 if columns == 1 else 4.4 * columns, 3.6 * rows), ax)
+    for axes, name in zip(drawn, names, strict=True):
         if name == "loss":
             _draw_losses(axes, runs, 1, log)
         else:
             _draw_curve(axes, name, {run: curves[name] for run, curves in runs.items() if name in curves}, list(runs))
         axes.set(title=name.replace("_", " "), xlabel="epoch")
-    for axes in panels[len(names) :]:
-        axes.remove()
-    return drawn
+    return figure
 
 
-def _panels(runs: dict[str, Curves], chosen: Sequence[str] | None) -> list[str]:
+def _names(runs: dict[str, Curves], chosen: Sequence[str] | None) -> list[str]:
     """Return the names of the panels."""
     found = list(dict.fromkeys(name for curves in runs.values() for name in curves if name != "validation_loss"))
     if chosen is None:
@@ -150,10 +152,11 @@ def _panels(runs: dict[str, Curves], chosen: Sequence[str] | None) -> list[str]:
         chosen = [chosen]
     if not chosen:
         raise ValueError("curves is empty: name at least one")
-    for name in chosen:
+    names = list(dict.fromkeys("loss" if name in LOSSES else name for name in chosen))
+    for name in names:
         if name not in found:
             raise ValueError(f"there is no curve {name!r}: known are {', '.join(found)}")
-    return list(chosen)
+    return names
 
 
 def _draw_losses(axes: Axes, runs: dict[str, Curves], first: int, log: bool | None) -> None:
@@ -165,7 +168,7 @@ def _draw_losses(axes: Axes, runs: dict[str, Curves], first: int, log: bool | No
         if validated:  # where dashes tell the two curves of a run apart, colours alone tell the runs apart
             style = {"color": colors[i], "linewidth": 2}
         if "loss" in curves:
-            axes.plot(_epochs(curves["loss"], first), curves["loss"], label=name or "training", **style)
+            axes.plot(*thinned(curves["loss"], first), label=name or "training", **style)
         if "validation_loss" in curves:
             color = VERMILION if single else style["color"]
             dash = "-" if single else "--"
@@ -187,7 +190,7 @@ def _draw_curve(axes: Axes, name: str, curves: dict[str, Array], runs: list[str]
         if name in BEST:
             _draw_with_best(axes, curve, run, 1, BEST[name], color=color)
         else:
-            axes.plot(_epochs(curve, 1), curve, label=run or None, color=color, linewidth=2)
+            axes.plot(*thinned(curve), label=run or None, color=color, linewidth=2)
     if name in ("learning_rate", "gradient_norm") and spans(np.concatenate(list(curves.values()))):
         axes.set_yscale("log")
     axes.locator_params(axis="x", integer=True)
@@ -197,17 +200,25 @@ def _draw_curve(axes: Axes, name: str, curves: dict[str, Array], runs: list[str]
 
 def _draw_with_best(axes: Axes, curve: Array, label: str, first: int, pick: Any, **style: Any) -> None:
     """Draw a curve, with a dot where it is best."""
-    x = _epochs(curve, first)
     if not np.isnan(curve).all():
         best = int(pick(curve))
-        label = f"{label}, best at {x[best]}" if label else f"best at {x[best]}"
+        epoch = first + best
+        label = f"{label}, best at {epoch}" if label else f"best at {epoch}"
         dot = {"marker": "o", "markersize": 8, "markerfacecolor": style["color"], "markeredgecolor": ink()}
-        axes.plot(x[best], curve[best], linestyle="", zorder=3, **dot)
-    axes.plot(x, curve, label=label, linewidth=2, **style)
+        axes.plot(epoch, curve[best], linestyle="", zorder=3, **dot)
+    axes.plot(*thinned(curve, first), label=label, linewidth=2, **style)
 
 
-def _epochs(curve: Array, first: int) -> Array:
-    return np.arange(first, first + len(curve))
+def thinned(curve: Array, first: int = 1) -> tuple[Array, Array]:
+    """Return the epochs and values of a curve: of a long one, the least and the largest of each stretch."""
+    n, size = len(curve), -(-len(curve) // N_STRETCHES)
+    i = np.arange(n)
+    if size > 2:
+        stretches = curve[: n // size * size].reshape(-1, size)
+        starts = i[: n // size * size : size]
+        ends = starts + stretches.argmin(axis=1), starts + stretches.argmax(axis=1)
+        i = np.unique(np.concatenate([*ends, i[n // size * size :], [0, n - 1]]))
+    return first + i, curve[i]
 
 
 def spans(values: Array) -> bool:

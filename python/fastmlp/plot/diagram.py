@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # The numbers of weights are written on their lines by default if no layer has more neurons.
 MOST_WITH_NUMBERS = 4
 
-# Lines between two layers that have room to be wide.
-MOST_WIDE = 150
+# Lines between two layers that have room to be wide, and the width of the narrowest.
+MOST_WIDE, NARROWEST = 150, 0.4
 
 
 def network(
@@ -87,7 +87,10 @@ def network(
     written = _has_room_for_numbers(layers, axes) if numbers is None else numbers
     xy, scale = layout.places(layers), layout.scale_of(axes, [*layers.weights, *layers.biases])
     for start, end, W in zip(xy, xy[1:], layers.weights, strict=False):
-        _draw_weights(axes, start, end, W, scale, written)
+        lines = axes.add_collection(matplotlib().collections.LineCollection([], zorder=1))
+        show_weights(lines, start, end, W, scale)
+        if written:
+            _write_weights(axes, start, end, W)
     layout.draw_neurons(axes, xy, [None, *(layers.biases or [None] * len(layers.weights))], scale, written)
     layout.label_ends(axes, xy, *names)
     layout.label_layers(axes, layers, xy)
@@ -103,23 +106,27 @@ def _has_room_for_numbers(net: models.AnyNetwork, axes: Axes) -> bool:
     return max(net.layer_sizes) <= MOST_WITH_NUMBERS and inches > len(net.layer_sizes)
 
 
-def _draw_weights(axes: Axes, start: Array, end: Array, W: Array, scale: Any, written: bool) -> None:
-    """Draw the lines from layer to layer, the heaviest on top."""
-    order = np.argsort(np.abs(W), axis=None)
-    i, j = np.unravel_index(order, W.shape)
+def show_weights(lines: Any, start: Array, end: Array, W: Array, scale: Any) -> None:
+    """Let a collection of lines go from layer to layer, in the colours and widths of the weights."""
+    i, j = np.unravel_index(np.argsort(np.abs(W), axis=None), W.shape)  # the heaviest last, on top
     w = W[i, j].astype(np.float64)
-    lines = np.stack([start[i], end[j]], axis=1)
-    widths = 0.4 + (3 if W.size <= MOST_WIDE else 1.8) * np.abs(w) / scale.norm.vmax
-    axes.add_collection(
-        matplotlib().collections.LineCollection(lines, colors=scale.to_rgba(w), linewidths=widths, zorder=1)
-    )
-    if not written:
-        return
-    along = 1 / (len(end) + 1)  # there, the numbers of all lines are equally far from each other
+    widths = NARROWEST + widest(W.size) * np.abs(w) / scale.norm.vmax
+    lines.set(segments=np.stack([start[i], end[j]], axis=1), colors=scale.to_rgba(w), linewidths=widths)
+
+
+def widest(n_lines: int) -> float:
+    """Return how much wider the widest of so many lines is than the narrowest."""
+    return 3 if n_lines <= MOST_WIDE else 1.8
+
+
+def _write_weights(axes: Axes, start: Array, end: Array, W: Array) -> None:
+    """Write the weights on their lines, that of the heaviest on top."""
+    along = max(1 / (len(end) + 1), 0.2)  # there, the numbers of all lines are equally far from each other
     box = {"facecolor": ground(axes), "edgecolor": "none", "pad": 1}
-    for (a, b), value in zip(lines, w, strict=True):
-        x, y = a + max(along, 0.2) * (b - a)
-        axes.text(x, y, layout.short(value), ha="center", va="center", fontsize=8, bbox=box, zorder=2)
+    for k in np.argsort(np.abs(W), axis=None):
+        i, j = np.unravel_index(k, W.shape)
+        x, y = start[i] + along * (end[j] - start[i])
+        axes.text(x, y, layout.short(float(W[i, j])), ha="center", va="center", fontsize=8, bbox=box, zorder=2)
 
 
 def _draw_layers(net: models.AnyNetwork, ax: Axes | None) -> Axes:

@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from ..reference.arrays import Array
 from ..reference.loss_choice import LossSpec
-from .models import check_finite, layer_names, network_of, samples_of
-from .style import BLUE, VERMILION, new_panels
+from .models import MOST_LAYERS, check_finite, evenly, layer_names, network_of, samples_of
+from .style import BLUE, VERMILION, panels
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .style import Place
 
 MOST_BINS = 40
-
-# Of deeper networks, layers from the first to the last are drawn.
-MOST_LAYERS = 12
 
 
 def histograms(
@@ -29,7 +29,7 @@ def histograms(
     Y: npt.ArrayLike | None = None,
     *,
     loss: LossSpec | None = None,
-    figure: FigureBase | None = None,
+    ax: Place = None,
 ) -> Figure:
     """Draw histograms of the weights and biases of each layer and, with samples, of their gradients.
 
@@ -46,13 +46,13 @@ def histograms(
     loss : str or callable, optional
         Loss of a sample, as for :meth:`fastmlp.Network.loss`; by default that of the estimator, and "squared_error"
         for a network by itself.
-    figure : matplotlib.figure.Figure or SubFigure, optional
-        An empty figure, or part of one, to draw in; by default a new one.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        An empty panel, in whose place the panels are drawn, or one for each of them; by default those of a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure or SubFigure
-        What was drawn in.
+        The figure that was drawn in.
 
     Raises
     ------
@@ -79,22 +79,21 @@ def histograms(
         raise ValueError("gradients need both X and Y: pass them together, or neither of them nor a loss")
     quantities = {letter: arrays for letter, arrays in quantities.items() if arrays}
 
-    depth = len(network.weights)
-    layers = np.linspace(0, depth - 1, min(depth, MOST_LAYERS)).round().astype(int)
+    layers = evenly(len(network.weights), MOST_LAYERS)
     rows, columns = len(layers), len(quantities)
-    height = max(1.5 * rows + 0.4, 3)
-    drawn, panels = new_panels(rows, columns, (max(2.4 * columns, 5), height), figure=figure)
-    for i, axes in enumerate(panels):
-        l, (letter, arrays) = int(layers[i // columns]), list(quantities.items())[i % columns]
+    size = max(2.4 * columns, 5), max(1.5 * rows + 0.4, 3)
+    figure, drawn = panels(rows * columns, columns, size, ax)
+    for i, axes in enumerate(drawn):
+        l, (letter, arrays) = layers[i // columns], list(quantities.items())[i % columns]
         _draw(axes, arrays[l], VERMILION if letter.startswith("d") else BLUE)
         if l == 0:
             axes.set_title(letter)
         if i % columns == 0:
             axes.set_ylabel(f"{layer_names(network)[l + 1]}\n{network.activations[l]}")
-    return drawn
+    return figure
 
 
-def _draw(axes: Any, values: Array, color: str) -> None:
+def _draw(axes: Axes, values: Array, color: str) -> None:
     values = values.astype(np.float64).ravel()
     axes.hist(values, bins=min(MOST_BINS, max(8, math.isqrt(values.size))), color=color)
     axes.locator_params(axis="y", integer=True, nbins=4)

@@ -23,7 +23,7 @@ MOST_NEURONS, MOST_LAYERS = 20, 10
 RADIUS, ROOM = 0.34, 4
 
 
-def by_neurons(net: AnyNetwork, detail: str) -> bool:
+def by_neurons(net: AnyNetwork, detail: str = "auto") -> bool:
     """Return whether to draw every neuron, as asked for or as fits a picture."""
     fits = max(net.layer_sizes) <= MOST_NEURONS and len(net.layer_sizes) <= MOST_LAYERS
     return checks.find(detail, {"auto": fits, "neurons": True, "layers": False}, "detail")
@@ -44,9 +44,17 @@ def places(net: AnyNetwork) -> list[Array]:
     return [np.column_stack([np.full(n, l), (n - 1) / 2 - np.arange(n)]) for l, n in enumerate(net.layer_sizes)]
 
 
-def draw_neurons(axes: Axes, xy: Sequence[Array], values: Sequence[Array | None], scale: Any, written: bool) -> None:
+def in_unit_square(net: AnyNetwork) -> list[list[list[float]]]:
+    """Return the same places within (0, 1), to be drawn elsewhere."""
+    middle, size = np.array([0.5, max(net.layer_sizes) / 2]), np.array([len(net.layer_sizes), max(net.layer_sizes)])
+    return [((xy + middle) / size).tolist() for xy in places(net)]
+
+
+def draw_neurons(
+    axes: Axes, xy: Sequence[Array], values: Sequence[Array | None], scale: Any, written: bool
+) -> list[Any]:
     """Draw the neurons of each layer, coloured by their values if they have some, which may be written on them."""
-    font = max(4, min(8, 0.62 * radius_of(axes)))
+    font, drawn = max(4, min(8, 0.72 * radius_of(axes))), []
     for where, layer in zip(xy, values, strict=True):
         colors = [ground(axes)] * len(where) if layer is None else scale.to_rgba(layer)
         size = np.full(len(where), 2 * RADIUS)
@@ -54,12 +62,13 @@ def draw_neurons(axes: Axes, xy: Sequence[Array], values: Sequence[Array | None]
             size, size, np.zeros(len(where)), units="y", offsets=where, offset_transform=axes.transData
         )
         circles.set(facecolors=colors, edgecolors=ink(), linewidths=1, zorder=3, clip_on=False)
-        axes.add_collection(circles)
+        drawn.append(axes.add_collection(circles))
         if layer is None or not written:
             continue
         for (x, y), value, color in zip(where, layer, colors, strict=True):
             on = "white" if is_dark(color) else "black"
             axes.text(x, y, short(value), ha="center", va="center", fontsize=font, color=on, zorder=4)
+    return drawn
 
 
 def label_ends(axes: Axes, xy: Sequence[Array], inputs: Sequence[str], outputs: Sequence[str]) -> None:

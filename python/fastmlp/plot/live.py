@@ -11,8 +11,8 @@ from typing import Any
 from ..reference import checks
 from ..reference.monitor import State
 from ..reference.progress import Progress, make_progress
-from .curves import draw_losses
-from .style import matplotlib, new_panels
+from .course import losses
+from .style import matplotlib, panel, root_of
 
 # The most of a run's time that pictures may take.
 SHARE = 0.2
@@ -104,11 +104,10 @@ class NotebookPicture:
 
 def picture(state: State) -> bytes:
     """Return the losses of a run so far as a PNG."""
-    figure, (axes,) = new_panels(1, 1, (6.4, 3.6))
-    draw_losses(axes, state.history)
+    axes = losses(state.history, ax=panel(None, (6.4, 3.6)))
     axes.set_title(f"epoch {state.epoch}/{state.epochs}   loss {state.history.loss[-1]:.3g}", family="monospace")
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=160)
+    root_of(axes).savefig(file, format="png", dpi=160)
     return file.getvalue()
 
 

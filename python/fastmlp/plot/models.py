@@ -15,6 +15,9 @@ from ..reference.network import Network as Reference
 
 AnyNetwork = Network | Reference
 
+# Where layers have a panel each, so many of deeper networks are drawn, from the first to the last.
+MOST_LAYERS = 12
+
 
 def network_of(model: Any, name: str = "net") -> AnyNetwork:
     """Return the network, or the one that an estimator or a pipeline holds.
@@ -97,6 +100,11 @@ def layer_names(net: Layers) -> list[str]:
     n_hidden = len(net.layer_sizes) - 2
     hidden = [f"hidden {l}" for l in range(1, n_hidden + 1)] if n_hidden > 1 else ["hidden"] * n_hidden
     return ["input", *hidden, "output"]
+
+
+def evenly(n: int, most: int) -> list[int]:
+    """Return at most so many of n indices, evenly chosen, the first and the last among them."""
+    return list(range(n)) if n <= most else np.linspace(0, n - 1, most).round().astype(int).tolist()
 
 
 def check_finite(net: Layers) -> None:

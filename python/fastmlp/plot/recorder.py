@@ -17,6 +17,7 @@ from ..reference.sparse import is_sparse
 from ..reference.training import check_samples
 from . import scenes
 from .animation import animate
+from .models import evenly
 from .replay import Replay
 
 if TYPE_CHECKING:
@@ -143,12 +144,12 @@ class Recorder:
         ----------
         path : str or path-like, optional
             Where to: a GIF (``.gif``), or a video (``.mp4``), for which the program ffmpeg has to be installed.
-            Without it nothing is written, and an animation is returned.
+            Without it nothing is written, and an animation is returned, which a notebook shows.
         kind : {"fit", "boundary", "weights", "network", "loss"}, optional
             What is shown: "fit" the curves of a network with one input; "boundary" the regions of a classifier with
-            two inputs, or the surface of a regression; "weights" the matrices and biases as heat maps; "network" the
-            neurons of a small network, with the weights as lines; "loss" the losses alone. By default "fit" for one
-            input, "boundary" for two, and "weights" for more.
+            two inputs, or the surface of a regression; "weights" the matrices and biases of up to 12 layers as heat
+            maps; "network" the neurons of a small network, with the weights as lines; "loss" the losses alone. By
+            default "fit" for one input, "boundary" for two, and "weights" for more.
         X, Y : array_like, optional
             Samples to draw, as for ``train``. By default some (at most 500) of those trained on.
         title : str, default ""
@@ -248,6 +249,6 @@ class Recorder:
 
 def _some(X: Any, Y: Array) -> tuple[Array, Array]:
     """Return some of the samples, evenly chosen."""
-    rows = scenes.evenly(len(Y), N_SAMPLES)
+    rows = evenly(len(Y), N_SAMPLES)
     chosen = X[rows].toarray() if is_sparse(X) else X[rows]
     return np.array(chosen, np.float64), np.array(Y[rows], np.float64)

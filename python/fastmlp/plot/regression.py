@@ -12,11 +12,13 @@ from ..reference import checks
 from ..reference.arrays import Array
 from ..reference.metrics import r2, root_mean_squared_error
 from .models import check_names
-from .style import BLUE, SKY, ground, ink, is_dark, new_panels, rising
+from .style import BLUE, SKY, ground, ink, is_dark, panels, rising
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.figure import Figure
+
+    from .style import Place
 
 # Above so many points, hexagons are coloured by how many are in them.
 MOST_POINTS = 2000
@@ -25,7 +27,7 @@ MOST_OUTPUTS = 12
 
 
 def predictions(
-    Y: npt.ArrayLike, Y_hat: npt.ArrayLike, *, names: Sequence[str] | None = None, figure: FigureBase | None = None
+    Y: npt.ArrayLike, Y_hat: npt.ArrayLike, *, names: Sequence[str] | None = None, ax: Place = None
 ) -> Figure:
     """Draw predictions against targets, and residuals against predictions, for each output.
 
@@ -41,13 +43,13 @@ def predictions(
         Predictions, such as ``net.predict(X)``. One output may be flat in one of both and a column in the other.
     names : sequence of str, optional
         Names of the outputs.
-    figure : matplotlib.figure.Figure or SubFigure, optional
-        An empty figure, or part of one, to draw in; by default a new one.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        An empty panel, in whose place the panels are drawn, or one for each of them; by default those of a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure or SubFigure
-        What was drawn in.
+        The figure that was drawn in.
 
     Raises
     ------
@@ -72,10 +74,10 @@ def predictions(
         names = check_names(names, n_out, "names", "outputs")
     elif n_out > 1:
         names = [f"y{k + 1}" for k in range(n_out)]
-    drawn, panels = new_panels(n_out, 2, (8.4, 3.8 * n_out), figure=figure)
+    figure, drawn = panels(2 * n_out, 2, (8.4, 3.8 * n_out), ax)
     for k in range(n_out):
         y, y_hat = targets[:, [k]], outputs[:, [k]]
-        left, right = panels[2 * k : 2 * k + 2]
+        left, right = drawn[2 * k : 2 * k + 2]
         _draw(left, y, y_hat)
         _draw(right, y_hat, y_hat - y)
         left.axline((y[0, 0], y[0, 0]), slope=1, color=ink(), linestyle="--", linewidth=1)
@@ -83,7 +85,7 @@ def predictions(
         title = f"R² {r2(y, y_hat):.3f}, RMSE {root_mean_squared_error(y, y_hat):.3g}"
         left.set(title=f"{names[k]}: {title}" if names else title, xlabel="target", ylabel="prediction")
         right.set(title="residuals", xlabel="prediction", ylabel="prediction - target")
-    return drawn
+    return figure
 
 
 def _draw(axes: Axes, x: Array, y: Array) -> None:

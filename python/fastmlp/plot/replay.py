@@ -15,7 +15,10 @@ import numpy as np
 
 from ..reference.arrays import Array
 from ..reference.atomic import write_atomically
-from .curves import is_wide, loss_curves
+from ..reference.results import History
+from . import layout
+from .course import spans, thinned
+from .diagram import NARROWEST, widest
 from .scenes import Diagram, Film, Fit, Plane, Weights
 from .style import COLORS
 
@@ -69,12 +72,6 @@ class Replay:
 def describe(film: Film, title: str) -> dict[str, Any]:
     """Return all that the page's script has to know."""
     history = film.history
-    curves = loss_curves(history)
-    values = np.concatenate([values for _, values in curves.values()]) if curves else np.ones(1)
-    values = values[np.isfinite(values)]
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    is_log = is_wide(history)
-    margin = 0.05 * (high - low) or 0.5
     kind = type(film.scene).__name__.lower() if film.scene else None
     return {
         "title": title,
@@ -86,18 +83,30 @@ def describe(film: Film, title: str) -> dict[str, Any]:
         "loss": _at(history.loss, film.epochs),
         "validation": _at(history.validation_loss, film.epochs),
         "learning_rate": _at(history.learning_rate, film.epochs),
-        "losses": {
-            "log": is_log,
-            "low": low / 1.2 if is_log else low - margin,
-            "high": high * 1.2 if is_log else high + margin,
-            "n_epochs": max(1, len(history.loss)),
-            "curves": [
-                {"name": name, "epochs": epochs.tolist(), "values": _plain(values)}
-                for name, (epochs, values) in curves.items()
-            ],
-        },
+        "losses": _losses(history),
         "kind": kind,
         "scene": None if film.scene is None else _scene(film.scene),
+    }
+
+
+def _losses(history: History) -> dict[str, Any]:
+    """Return the curves that there are, thinned where they are long, and the axis that they need."""
+    curves = []
+    for name, curve in (("loss", history.loss), ("validation", history.validation_loss)):
+        if curve:
+            epochs, numbers = thinned(np.asarray(curve, np.float64))
+            curves.append({"name": name, "epochs": epochs.tolist(), "values": _plain(numbers)})
+    values = np.array([*history.loss, *history.validation_loss], np.float64)
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    is_log = spans(values)
+    margin = 0.05 * (high - low) or 0.5
+    return {
+        "log": is_log,
+        "low": low / 1.2 if is_log else low - margin,
+        "high": high * 1.2 if is_log else high + margin,
+        "n_epochs": max(1, len(history.loss)),
+        "curves": curves,
     }
 
 
@@ -121,6 +130,7 @@ def _scene(scene: Fit | Plane | Weights) -> dict[str, Any]:
             "low": scene.low,
             "high": scene.high,
             "side": scene.values.shape[1],
+            "n_classes": scene.n_classes,
             "classes": None if scene.classes is None else _packed(scene.classes, 0, 255),
             "values": _packed(scene.values / 255, 0, 1),
         }
@@ -130,8 +140,13 @@ def _scene(scene: Fit | Plane | Weights) -> dict[str, Any]:
         "matrices": [_packed(matrices, -scene.largest, scene.largest) for matrices in scene.matrices],
         "largest": scene.largest,
         "has_bias": scene.has_bias,
-        "neurons": [layer.tolist() for layer in scene.neurons] if isinstance(scene, Diagram) else None,
+        **(_neurons(scene) if isinstance(scene, Diagram) else {}),
     }
+
+
+def _neurons(scene: Diagram) -> dict[str, Any]:
+    widths = [(NARROWEST, widest(W.size)) for W in scene.net.weights]
+    return {"neurons": layout.in_unit_square(scene.net), "widths": widths}
 
 
 def _packed(values: Array, low: float, high: float, bits: int = 8) -> dict[str, Any]:

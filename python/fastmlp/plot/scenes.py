@@ -10,12 +10,14 @@ import numpy as np
 
 from ..reference.arrays import Array
 from ..reference.results import History
+from . import layout
+from .models import MOST_LAYERS, AnyNetwork, evenly
 
 # Points of a curve, and of each side of a plane.
 N_CURVE, N_SIDE = 200, 56
 
-# The most rows and columns of a matrix that are drawn, and neurons of a layer.
-N_CELLS, N_NEURONS = 64, 16
+# The most rows and columns of a matrix that are drawn.
+N_CELLS = 64
 
 
 @dataclass
@@ -94,6 +96,8 @@ class Plane:
         The class with the largest output, rows from the bottom; None for a surface.
     values : ndarray of uint8, shape (n_frames, m, m)
         How far the largest output lies above the second, 255 for 1 or more; or the surface, scaled like the targets.
+    n_classes : int
+        How many classes there are; 0 for a surface.
     low, high : float
         What 0 and 1 (of the targets) stand for on a surface.
     """
@@ -103,6 +107,7 @@ class Plane:
     box: tuple[float, float, float, float]
     classes: Array | None
     values: Array
+    n_classes: int = 0
     low: float = 0.0
     high: float = 1.0
 
@@ -114,7 +119,7 @@ class Weights:
     Attributes
     ----------
     names : list of str
-        Name and shape of each layer's.
+        Name and shape of each layer's; of a deep network's, some from the first to the last.
     matrices : list of ndarray, shapes (n_frames, n_rows, n_columns)
         Their numbers; rows and columns are chosen evenly from those of large ones. Biases, if any, are the last row.
     largest : float
@@ -135,11 +140,11 @@ class Diagram(Weights):
 
     Attributes
     ----------
-    neurons : list of ndarray, shapes (n_l, 2)
-        Where the neurons of each layer lie, in the unit square.
+    net : Network
+        The network itself.
     """
 
-    neurons: list[Array]
+    net: AnyNetwork
 
 
 def fit(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Fit:
@@ -164,46 +169,43 @@ def boundary(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Plane:
                 "classes: kind 'weights' is for any"
             )
         second, first = np.moveaxis(np.partition(outputs, -2)[..., -2:], -1, 0)
-        return Plane(X, Y.argmax(axis=1), sides, outputs.argmax(axis=-1).astype(np.uint8), _bytes(first - second))
+        classes = outputs.argmax(axis=-1).astype(np.uint8)
+        return Plane(X, Y.argmax(axis=1), sides, classes, _bytes(first - second), n_out)
     low, high = float(Y.min()), float(Y.max())
     z = (outputs[..., 0] - low) / ((high - low) or 1.0)
     scaled = (Y[:, 0] - low) / ((high - low) or 1.0)
     if len(np.unique(scaled)) == 2:  # two classes, whatever numbers stand for them
-        return Plane(X, scaled.astype(int), sides, (z > 0.5).astype(np.uint8), _bytes(np.abs(2 * z - 1)))
-    return Plane(X, scaled, sides, None, _bytes(z), low, high)
+        return Plane(X, scaled.astype(int), sides, (z > 0.5).astype(np.uint8), _bytes(np.abs(2 * z - 1)), 2)
+    return Plane(X, scaled, sides, None, _bytes(z), low=low, high=high)
 
 
 def weights(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Weights:
     """Return the matrices of a network."""
-    names, rows, columns = [], [], []
-    for l, (n, m) in enumerate(zip(net.layer_sizes, net.layer_sizes[1:], strict=False), 1):
-        rows.append([*evenly(n, N_CELLS), *([n] if net.bias else [])])
-        columns.append(evenly(m, N_CELLS))
-        part = f", {len(rows[-1]) - net.bias} x {len(columns[-1])} of them" if max(n, m) > N_CELLS else ""
-        names.append(f"W[{l}]{f', b[{l}]' if net.bias else ''}: {n} x {m}{part}")
-    matrices: list[list[Array]] = [[] for _ in names]
+    names, cells, layers = [], [], evenly(len(net.weights), MOST_LAYERS)
+    for l in layers:
+        n, m = net.weights[l].shape
+        rows, columns = evenly(n, N_CELLS), evenly(m, N_CELLS)
+        part = f", {len(rows)} x {len(columns)} of them" if max(n, m) > N_CELLS else ""
+        names.append(f"W[{l + 1}]{f', b[{l + 1}]' if net.bias else ''}: {n} x {m}{part}")
+        cells.append(np.ix_(rows, columns))
+    matrices: list[list[Array]] = [[] for _ in layers]
     for parameters in snapshots:
         net.parameters[:] = parameters
-        for l, W in enumerate(net.weights):
-            whole = np.vstack([W, net.biases[l]]) if net.bias else W
-            matrices[l].append(whole[np.ix_(rows[l], columns[l])])
+        for frames, l, (i, j) in zip(matrices, layers, cells, strict=True):
+            biases = [net.biases[l][j[0]]] if net.bias else []
+            frames.append(np.vstack([net.weights[l][i, j], *biases]))
     arrays = [np.array(frames) for frames in matrices]
     return Weights(names, arrays, max(float(np.abs(a).max()) for a in arrays) or 1.0, net.bias)
 
 
 def network(net: Any, snapshots: list[Array], X: Array, Y: Array) -> Diagram:
-    """Return the matrices of a small network, and where its neurons lie."""
-    sizes = net.layer_sizes
-    if max(sizes) > N_NEURONS:
+    """Return the matrices of a small network, with it."""
+    if not layout.by_neurons(net):
         raise ValueError(
-            f"kind 'network' draws layers of up to {N_NEURONS} neurons, and this network has one of {max(sizes)}: "
-            "kind 'weights' is for any"
+            f"kind 'network' draws up to {layout.MOST_LAYERS} layers of up to {layout.MOST_NEURONS} neurons, and this "
+            f"network has {len(net.layer_sizes)} of up to {max(net.layer_sizes)}: kind 'weights' is for any"
         )
-    across = (np.arange(len(sizes)) + 0.5) / len(sizes)
-    down = [1 - (np.arange(n) + 0.5) / n for n in sizes]
-    neurons = [np.stack([np.full(len(y), x), y], axis=1) for x, y in zip(across, down, strict=True)]
-    matrices = weights(net, snapshots, X, Y)
-    return Diagram(matrices.names, matrices.matrices, matrices.largest, matrices.has_bias, neurons)
+    return Diagram(**vars(weights(net, snapshots, X, Y)), net=net)
 
 
 # Kinds of pictures: how many inputs they need (0: any), and what makes them.
@@ -214,11 +216,6 @@ KINDS: dict[str, tuple[int, Callable[..., Fit | Plane | Weights] | None]] = {
     "network": (0, network),
     "loss": (0, None),
 }
-
-
-def evenly(n: int, most: int) -> list[int]:
-    """Return at most so many of n indices, evenly chosen, the first and the last among them."""
-    return list(range(n)) if n <= most else np.linspace(0, n - 1, most).round().astype(int).tolist()
 
 
 def _outputs(net: Any, snapshots: list[Array], X: Array) -> list[Array]:

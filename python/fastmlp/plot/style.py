@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from ..errors import missing_extra
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.figure import Figure
+
+    Place = Axes | Iterable[Any] | None
 
 # Okabe & Ito's palette, which colour-blind readers can tell apart. Curves have neither its black, which vanishes on
 # dark grounds, nor its yellow, which vanishes on light ones.
@@ -30,13 +33,9 @@ def matplotlib() -> ModuleType:
     """Return matplotlib with what is used here, or raise naming the command that installs it."""
     try:
         import matplotlib.animation
-        import matplotlib.backends.backend_agg
         import matplotlib.cm
         import matplotlib.collections
         import matplotlib.colors
-        import matplotlib.figure
-        import matplotlib.patches
-        import matplotlib.ticker
     except ModuleNotFoundError as error:
         raise missing_extra("matplotlib", "plot") from error
     return matplotlib
@@ -61,6 +60,8 @@ def save(figure: Figure | Axes, path: str | os.PathLike[str]) -> None:
     >>> path.exists()
     True
     """
+    if not hasattr(figure, "figure"):
+        raise TypeError(f"figure must be a matplotlib Figure or Axes, not {figure!r}")
     root_of(figure).savefig(path)
 
 
@@ -90,33 +91,24 @@ def colors_of(n: int) -> list[str]:
     return [str(plt.colors.to_hex(color)) for color in steps]
 
 
-def new_panels(
-    rows: int, columns: int, size: tuple[float, float], shared: bool = False, figure: FigureBase | None = None
+def panels(
+    n: int, columns: int, size: tuple[float, float], ax: Place = None, *, shared: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure with its panels, row by row: a new one of that size in inches, or the empty one given."""
-    plt = matplotlib()
+    """Return a figure and n panels of it, row by row.
+
+    Without ``ax`` it is a new figure of that size in inches. One Axes is the place of all the panels, and several are
+    the panels themselves.
+    """
+    matplotlib()
     from . import picture
 
-    drawn: Any
-    kind = {}
-    if figure is None:
-        drawn = picture.Picture(figsize=size, dpi=100, layout="constrained")
-        plt.backends.backend_agg.FigureCanvasAgg(drawn)
-        kind = {"axes_class": picture.Panel}
-    else:
-        drawn = picture.check_figure(figure)
-    grid = drawn.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared, subplot_kw=kind)
-    panels = list(grid.flat)
-    for axes in panels:
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    return drawn, panels
+    return picture.new_figure(n, columns, size, shared) if ax is None else picture.given_panels(ax, n, columns, shared)
 
 
 def panel(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """Return what to draw in: the panel given or, without one, that of a new figure of that size in inches."""
     if ax is None:
-        return new_panels(1, 1, size)[1][0]
+        return panels(1, 1, size)[1][0]
     matplotlib()
     from .picture import check_axes
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import operator
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -267,15 +269,12 @@ class Monitor:
 
     def _ask_to_stop(self, losses: list[float]) -> bool:
         optimizer = self._task.optimizer
-        before = optimizer.identity()
+        before, slots = dict(vars(optimizer)), list(optimizer.slots)
         for callback in self.callbacks:
             self._ask(callback, losses)
-        if optimizer.identity() != before:
-            raise RuntimeError(
-                "a callback changed the optimizer's rule, steps or slots, or turned a penalty, a limit or a schedule "
-                "on or off; during a run it may change numbers, such as the learning rate, and what is in the slots"
-            )
-        optimizer.check()
+        # Most callbacks leave it alone, which is seen sooner than checked.
+        if not (_are_same(vars(optimizer).values(), before.values()) and _are_same(optimizer.slots, slots)):
+            _check_change(optimizer, before, slots)
         return self.history.stop_reason != ALL_DONE
 
     def _call(self, callback: Any, event: str) -> object:
@@ -293,3 +292,20 @@ class Monitor:
         if answer and self.history.stop_reason == ALL_DONE:
             default = f"{type(callback).__name__} asked to stop after epoch {self.state.epoch}"
             self.history.stop_reason = answer if isinstance(answer, str) else default
+
+
+def _are_same(things: Collection[object], others: Collection[object]) -> bool:
+    """Return whether these are the very same objects."""
+    return len(things) == len(others) and all(map(operator.is_, things, others))
+
+
+def _check_change(optimizer: Optimizer | Solver, before: dict[str, Any], slots: list[Array]) -> None:
+    """Raise an error if an optimizer that had these attributes and slots was changed beyond what a run can follow."""
+    former = copy.copy(optimizer)
+    vars(former).update(before, slots=slots)
+    if optimizer.identity() != former.identity():
+        raise RuntimeError(
+            "a callback changed the optimizer's rule, steps or slots, or turned a penalty, a limit or a schedule "
+            "on or off; during a run it may change numbers, such as the learning rate, and what is in the slots"
+        )
+    optimizer.check()

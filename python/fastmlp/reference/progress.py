@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,7 +53,8 @@ class ProgressLine:
         now = time.perf_counter()
         if self._live and now - self._last > INTERVAL:
             self._last = now
-            print(f"\r{_line(state)}\x1b[K", end="", file=self._stream, flush=True)
+            text = _line(state)[: shutil.get_terminal_size().columns - 1]  # one that goes on below cannot be rewritten
+            print(f"\r{text}\x1b[K", end="", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Leave the last state on a line of its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,18 +11,20 @@ from ..reference.activations import ACTIVATIONS, activation_of
 from ..reference.arrays import Array
 from ..reference.links import LINKS
 from .models import network_of
-from .style import BLUE, VERMILION, colors_of, new_panels, panel
+from .style import BLUE, VERMILION, colors_of, panel, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .style import Place
+
 
 @overload
-def activations(which: Any = ..., *, ax: None = None) -> Figure: ...
-@overload
 def activations(which: Any = ..., *, ax: Axes) -> Axes: ...
-def activations(which: Any = tuple(ACTIVATIONS), *, ax: Axes | None = None) -> Figure | Axes:
+@overload
+def activations(which: Any = ..., *, ax: Iterable[Any] | None = None) -> Figure: ...
+def activations(which: Any = tuple(ACTIVATIONS), *, ax: Place = None) -> Figure | Axes:
     """Draw activation functions, each with its derivative.
 
     Parameters
@@ -30,13 +32,13 @@ def activations(which: Any = tuple(ACTIVATIONS), *, ax: Axes | None = None) -> F
     which : str, sequence of str, Network or estimator
         Names such as "tanh" or "leaky_relu(0.2)", or a network, of whose layers each activation is drawn once but for
         "softmax" and "mean_variance", which are no functions of one number. By default all.
-    ax : matplotlib.axes.Axes, optional
-        One panel to draw them all in. By default each has its own in a new figure.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        One panel to draw them all in, or one for each; by default each has its own in a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure or matplotlib.axes.Axes
-        The new figure, or what was drawn in.
+    matplotlib.axes.Axes or matplotlib.figure.Figure
+        The one panel, or the figure of all.
 
     Raises
     ------
@@ -54,8 +56,8 @@ def activations(which: Any = tuple(ACTIVATIONS), *, ax: Axes | None = None) -> F
     ['tanh', 'sin']
     """
     names = _names(which)
-    if ax is None:
-        return _draw_each(names)
+    if ax is None or np.iterable(ax):
+        return _draw_each(names, ax)
     axes = panel(ax, (6.4, 4))
     for name, color in zip(names, colors_of(len(names)), strict=True):
         z, a, slope = _curve(name)
@@ -66,18 +68,17 @@ def activations(which: Any = tuple(ACTIVATIONS), *, ax: Axes | None = None) -> F
     return axes
 
 
-def _draw_each(names: Sequence[str]) -> Figure:
+def _draw_each(names: Sequence[str], ax: Place) -> Figure:
     columns = min(4, len(names))
     rows = -(-len(names) // columns)
-    figure, panels = new_panels(rows, columns, (max(2.6 * columns, 3.6), max(2.2 * rows, 3)), shared=True)
-    for axes, name in zip(panels, names, strict=False):
+    size = max(2.6 * columns, 3.6), max(2.2 * rows, 3)
+    figure, drawn = panels(len(names), columns, size, ax, shared=True)
+    for axes, name in zip(drawn, names, strict=True):
         z, a, slope = _curve(name)
         axes.plot(z, a, color=BLUE, label="s(z)")
         axes.plot(z, slope, color=VERMILION, linestyle="--", label="s'(z)")
         axes.set(title=name, ylim=(-1.5, 2.5))
-    for axes in panels[len(names) :]:
-        axes.remove()
-    panels[0].legend()
+    drawn[0].legend()
     return figure
 
 
