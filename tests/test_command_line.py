@@ -164,6 +164,17 @@ def test_ctrl_c_in_a_process() -> None:
     assert code("info", "model.safetensors") == 0
 
 
+def test_letters_that_a_terminal_does_not_show() -> None:
+    write_houses()
+    assert code("train", "houses.csv", "--target", "city", *QUICK, "--output", "ø.safetensors") == 0
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for options, expected in (((), "Bergen, Oslo, Troms\\xf8"), (("--json",), "Tromsø")):
+        process = start("info", "ø.safetensors", *options, stdout=subprocess.PIPE, env=ascii_only)
+        out, _ = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert expected in out.decode()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize("command", ["info net", "export net - --to c", "activations"])
 def test_an_output_that_is_full_is_told_in_one_line(command: str) -> None:
