@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_runs import QUICK, Captured, code, environment, results, start, write_houses
+from command_runs import QUICK, Captured, code, results, run_script, start, write_houses
 
 import fastmlp
 from fastmlp import cli
@@ -56,9 +56,7 @@ def test_the_examples_of_help_pages_run(capsys: Captured) -> None:
         )
     assert len(commands) >= len(NAMES)
     commands.remove("fastmlp demo --threads 1")  # which test_demo.py runs
-    script = "set -e\n" + "\n".join(commands)
-    done = subprocess.run(["sh", "-c", script], env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
+    run_script("\n".join(commands))
 
 
 def test_options_are_grouped(capsys: Captured) -> None:

@@ -241,8 +241,9 @@ expected_run = cache(partial(trained, reference.Network))
 @pytest.mark.parametrize("rule", GENTLE)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_fifty_epochs(simd: str, dtype: str, rule: str, batch_size: int | None) -> None:
+    n = 31 if batch_size == 1 else 103  # 1,550 steps are enough to drift apart in
     for activation in ("linear", "sigmoid", "relu", "tanh"):
-        arguments = ((5, 11, 7, 3), activation, True, dtype, rule, 103, batch_size, 50, True)
+        arguments = ((5, 11, 7, 3), activation, True, dtype, rule, n, batch_size, 50, True)
         core, history = trained(fastmlp.Network, *arguments)
         twin, expected = expected_run(*arguments)
         tolerance = TRAINING_TOLERANCE[dtype]
