@@ -54,7 +54,7 @@ def write_atomically(
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):  # which names the temporary file, or none
-            raise OSError(error.errno, error.strerror, os.fsdecode(path)) from error
+            raise OSError(error.errno, error.strerror or str(error), os.fsdecode(path)) from error
         raise
     # The new name outlives a power cut only once the folder is on the disk too; some systems cannot do this.
     with contextlib.suppress(OSError):
