@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,31 @@ def metrics(out: str, part: str) -> list[float]:
 def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     """Start a command in a process of its own."""
     return subprocess.Popen([sys.executable, "-m", "fastmlp", *arguments], **options)
+
+
+def run_script(script: str) -> None:
+    """Run the lines of a shell script, those of fastmlp alone in this process, where Python has started already."""
+    for line, words in lines_of(script):
+        if words[0] == "fastmlp" and not {"<", ">", "|"} & set(words):
+            assert code(*words[1:]) == 0, line
+        else:
+            done = subprocess.run(["sh", "-ec", line], env=environment(), capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr + done.stdout
+
+
+def lines_of(script: str) -> Iterator[tuple[str, list[str]]]:
+    """Return the lines of a shell script and their words; a line goes on where a quotation does."""
+    text = ""
+    for line in script.replace("\\\n", " ").splitlines():
+        text += line + "\n"
+        try:
+            words = shlex.split(text, comments=True)
+        except ValueError:  # the quotation has no end yet
+            continue
+        if words:
+            yield text, words
+        text = ""
+    assert not text
 
 
 def write_regression() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -27,6 +27,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_disk() -> Iterator[None]:
+    """Have no test wait for the disk: what is written is read by processes, and not after a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(params=INSTRUCTION_SETS)
 def simd(request: pytest.FixtureRequest) -> Iterator[str]:
     """Use each instruction set that this processor runs, in turn."""
@@ -138,7 +146,7 @@ def seconds_to_stop(script: str) -> float:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.5)
+        time.sleep(0.2)
         sent = time.time()
         os.kill(process.pid, signal.SIGINT)
         seconds = float(process.stdout.readline()) - sent

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import errno
+import math
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -253,15 +255,43 @@ def test_it_is_a_safetensors_file(data: Data, path: Path) -> None:
     parameters = run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path)])[0]
     tensors = safetensors.numpy.load_file(path)
     assert tensors["parameters"].tobytes() == parameters
-    assert set(tensors) == {"parameters", "optimizer.slots.m", "optimizer.slots.v"}
+    curves = {f"history.{name}" for name in ("loss", "validation_loss", "learning_rate", "gradient_norm")}
+    assert set(tensors) == {"parameters", "optimizer.slots.m", "optimizer.slots.v", *curves}
+    assert len(tensors["history.loss"]) == 3
+
+
+def test_what_is_beside_the_arrays_does_not_grow_with_the_epochs(data: Data, path: Path) -> None:
+    lengths = []
+    for epochs in (10, 500):
+        run(fastmlp.Network, data, epochs, batch_size=None, callbacks=[Checkpoint(path, every=1000)])
+        lengths.append(int.from_bytes(path.read_bytes()[:8], "little"))
+    assert lengths[1] < lengths[0] + 50
+
+
+def test_curves_and_callbacks_may_hold_what_is_no_number(backend: Any, data: Data, path: Path) -> None:
+    def strange(Y: Array, Y_hat: Array) -> float:
+        return math.inf
+
+    def stranger(Y: Array, Y_hat: Array) -> float:
+        return math.nan
+
+    def watched(epochs: int, metric: Any, **arguments: Any) -> tuple[Any, ...]:
+        callbacks = [Checkpoint(path, every=10), EarlyStopping(50, monitor=metric.__name__)]
+        return run(backend, data, epochs, metrics=[metric], callbacks=callbacks, **arguments)
+
+    whole = watched(20, strange)
+    watched(10, strange)
+    assert watched(20, strange, resume=path) == whole
+    watched(10, stranger)
+    assert np.isnan(watched(20, stranger, resume=path)[3]["stranger"]).all()
 
 
 DAMAGES = {
     "cut short": lambda content: content[:-9],
     "empty": lambda content: b"",
     "a byte changed": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
-    "a digit of its history changed": lambda content: content.replace(b"[0.01,0.01,", b"[0.02,0.01,", 1),
-    "a model": lambda content: content.replace(b"fastmlp-checkpoint-2", b"fastmlp-model-2", 1),
+    "a digit of its description changed": lambda content: content.replace(b'epoch\\":10', b'epoch\\":11', 1),
+    "a model": lambda content: content.replace(b"fastmlp-checkpoint-3", b"fastmlp-model-2", 1),
 }
 
 
@@ -339,7 +369,7 @@ def test_every_prefix_is_refused(data: Data, path: Path, codec: Any) -> None:
             checkpoints.read(path, codec)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_checkpoints_of_every_version_go_on(backend: Any, version: int) -> None:
     golden = Path(__file__).with_name("data") / f"models-{version}" / "run.checkpoint"
     X = np.linspace(-1, 1, 30, dtype="f4").reshape(15, 2)
@@ -380,6 +410,42 @@ def test_another_runs_checkpoint_is_refused_and_changes_nothing(
         net.train(*data, epochs=20, resume=path, **arguments)
     assert np.array_equal(net.parameters, before)
     assert arguments["optimizer"] == optimizer
+    assert rng.random() == np.random.default_rng(9).random()
+
+
+def test_what_differs_is_told_to_programs_and_through_processes(data: Data, path: Path) -> None:
+    run(fastmlp.Network, data, 2, callbacks=[Checkpoint(path)])
+    with pytest.raises(checkpoints.AnotherRunError) as caught:
+        run(fastmlp.Network, data, 4, resume=path, batch_size=5)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert (error.path, error.what, error.theirs, error.ours) == (str(path), "batch size", 7, 5)
+    assert str(error) == str(caught.value)
+
+
+BROKEN: dict[str, Any] = {
+    "a name that histories have not": lambda tree: tree["history"].update(curves=7),
+    "a reason that is no text": lambda tree: tree["history"].update(stop_reason=7),
+    "a curve that is too short": lambda tree: tree["history"].update(loss=[1.0]),
+    "a curve of texts": lambda tree: tree["history"].update(loss=["1.0"] * 3),
+    "a state of another generator": lambda tree: tree["random_state"].update(bit_generator="MT19937"),
+    "a state beyond 128 bits": lambda tree: tree["random_state"]["state"].update(state=10**80),
+    "no run": lambda tree: tree.pop("of"),
+    "an epoch that is none": lambda tree: tree.update(epoch={"number beyond JSON": "inf"}),
+    "steps that are none": lambda tree: tree["optimizer"].update(steps=-1),
+    "a number that is none": lambda tree: tree["numbers"].update(beta_1={"number beyond JSON": "nan"}),
+}
+
+
+@pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
+def test_what_does_not_fit_is_refused_and_changes_nothing(data: Data, path: Path, change: Any) -> None:
+    run(fastmlp.Network, data, 3, callbacks=[Checkpoint(path)])
+    rewrite(path, lambda header: change(header["__metadata__"]["tree"]))
+    net, optimizer, rng = fastmlp.Network([2, 5, 1], random_state=1), Adam(0.01), np.random.default_rng(9)
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=r"run\.checkpoint: "):
+        net.train(*data, epochs=9, batch_size=7, resume=path, random_state=rng, optimizer=optimizer)
+    assert np.array_equal(net.parameters, before)
+    assert optimizer == Adam(0.01)
     assert rng.random() == np.random.default_rng(9).random()
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_runs import QUICK, Captured, code, environment, results, start, write_houses
+from command_runs import QUICK, Captured, code, results, run_script, start, write_houses
 
 import fastmlp
 from fastmlp import cli
@@ -56,9 +56,7 @@ def test_the_examples_of_help_pages_run(capsys: Captured) -> None:
         )
     assert len(commands) >= len(NAMES)
     commands.remove("fastmlp demo --threads 1")  # which test_demo.py runs
-    script = "set -e\n" + "\n".join(commands)
-    done = subprocess.run(["sh", "-c", script], env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
+    run_script("\n".join(commands))
 
 
 def test_options_are_grouped(capsys: Captured) -> None:
@@ -162,6 +160,17 @@ def test_ctrl_c_in_a_process() -> None:
     assert process.returncode == 130
     assert b"fastmlp: stopped; the network as it stands is in model.safetensors; --resume run goes on\n" in err
     assert code("info", "model.safetensors") == 0
+
+
+def test_letters_that_a_terminal_does_not_show() -> None:
+    write_houses()
+    assert code("train", "houses.csv", "--target", "city", *QUICK, "--output", "ø.safetensors") == 0
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for options, expected in (((), "Bergen, Oslo, Troms\\xf8"), (("--json",), "Tromsø")):
+        process = start("info", "ø.safetensors", *options, stdout=subprocess.PIPE, env=ascii_only)
+        out, _ = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert expected in out.decode()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from fastmlp.tabular import layout, reading
 
 pytestmark = pytest.mark.usefixtures("folder")
 
-FIRST = Path(__file__).parent / "data" / "models-0"  # written by the first version of the command line
+GOLDEN = Path(__file__).parent / "data"
+FIRST = GOLDEN / "models-0"  # written by the first version of the command line
 
 
 def train_price(*options: str) -> None:
@@ -32,14 +34,24 @@ def train_size(*options: str) -> None:
     assert code("train", "houses.csv", "--target", "size", "--quiet", "--output", "size", *options) == 0
 
 
-@pytest.mark.parametrize("name", ["classes", "regression"])
-def test_the_first_files_predict_what_they_did(name: str, capsys: Captured) -> None:
-    data = str(FIRST / "flowers.csv")
-    assert code("predict", str(FIRST / f"{name}.safetensors"), data) == 0
+@pytest.mark.parametrize(
+    ("version", "name", "data", "n_text"),
+    [
+        ("models-0", "classes", "flowers.csv", 1),
+        ("models-0", "regression", "flowers.csv", 0),
+        ("models-2", "size", "houses.csv", 1),  # with all kinds of columns, some of them imputed
+        ("models-2", "price", "houses.csv", 0),
+    ],
+)
+def test_files_of_every_version_predict_what_they_did(
+    version: str, name: str, data: str, n_text: int, capsys: Captured
+) -> None:
+    folder = GOLDEN / version
+    options = ("--probabilities",) if name == "size" else ()
+    assert code("predict", str(folder / f"{name}.safetensors"), str(folder / data), *options) == 0
     header, *rows = read(capsys.readouterr().out)
-    expected_header, *expected = read((FIRST / f"{name}.csv").read_text())
+    expected_header, *expected = read((folder / f"{name}.csv").read_text(encoding="utf-8"))
     assert header == expected_header
-    n_text = int(name == "classes")
     assert [row[:n_text] for row in rows] == [row[:n_text] for row in expected]
     numbers, expected_numbers = (np.array([row[n_text:] for row in part], float) for part in (rows, expected))
     np.testing.assert_allclose(numbers, expected_numbers, rtol=1e-4, atol=1e-5)
@@ -182,6 +194,18 @@ def test_what_is_in_a_model(capsys: Captured) -> None:
     out = capsys.readouterr().out
     for text in ("6-8-1, relu, linear, float32", "price, regression by squared_error", "small, medium, large", "adam"):
         assert text in out
+
+
+def test_a_model_is_kept_whatever_its_metrics_are(capsys: Captured) -> None:
+    train_price(*QUICK)
+    model = layout.load("model.safetensors")
+    model.training["validation_loss"] = np.inf
+    model.training["metrics"]["test"].update(RMSE=np.inf, R2=np.nan, rows=1234567)
+    layout.save(model, "model.safetensors")
+    training = results(capsys, "info", "model.safetensors")["training"]
+    assert training["validation_loss"] is training["metrics"]["test"]["R2"] is None
+    assert code("info", "model.safetensors") == 0
+    assert re.search(r"^test rows +rows 1234567, MAE \S+\n", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_what_is_in_a_network_without_columns(capsys: Captured) -> None:
@@ -341,6 +365,11 @@ CHANGES: list[dict[str, Any]] = [
     {"guess": ["x"]},
     {"guess": 3},
     {"training": None},
+    {"training": {"optimizer": ["adam"]}},
+    {"training": {"metrics": 7}},
+    {"training": {"metrics": {"test": 7}}},
+    {"training": {"metrics": {"test": {"RMSE": "1"}}}},
+    {"training": {"metrics": {"test": {"RMSE": 1.0, "plainest_guess": {"RMSE": [1]}}}}},
 ]
 
 

@@ -331,13 +331,37 @@ def test_a_run_that_goes_on_is_one_that_was_never_interrupted(capsys: Captured) 
     assert read_checkpoint("run")["epoch"] == 5
     assert code(*base, "--epochs", "12", "--resume", "run", "--output", "resumed") == 0
     assert Path("resumed").read_bytes() == Path("whole").read_bytes() != Path("half").read_bytes()
-    capsys.readouterr()
-    assert "checkpoint of another run: its optimizer's schedule" in error_of(
-        capsys, *PRICE, "--quiet", "--resume", "run"
-    )
     write("houses.csv", *_changed(read(Path("houses.csv").read_text(encoding="utf-8"))))
     message = error_of(capsys, *base, "--epochs", "12", "--resume", "run")
     assert "run: the checkpoint of a run with other data" in message
+
+
+OTHER_RUNS = [
+    (("--optimizer", "sgd"), "--optimizer: adam there, sgd here"),
+    (("--learning-rate", "0.1"), "--learning-rate: 0.001 there, 0.1 here"),
+    (("--l2", "0.1"), "--l2 or --alpha: 0.0 there, 0.1 here"),
+    (("--batch-size", "8"), "--batch-size: 32 there, 8 here"),
+    (("--hidden", "5"), "--hidden, or other columns"),
+    (("--activation", "tanh"), "--activation, or other classes"),
+    (("--dropout", "0.1"), "--dropout"),
+    (("--loss", "huber"), "--loss: squared_error there, huber here"),
+    (("--dtype", "float64"), "--dtype: float32 there, float64 here"),
+    (("--test-fraction", "0.3"), "number of rows, or another --test-fraction: 96 there, 84 here"),
+    (("--validation-fraction", "0.2"), "--validation-fraction: 0 there, 19 here"),
+    (("--schedule", "constant"), "--schedule"),
+    (("--early-stopping",), "--validation-fraction: 0 there, 10 here"),
+]
+
+
+def test_what_another_run_has_other_is_told_by_its_option(capsys: Captured) -> None:
+    write_houses()
+    assert code(*PRICE, *QUICK, "--schedule", "cosine", "--checkpoint", "run") == 0
+    message = error_of(capsys, *PRICE, "--hidden", "8", "--quiet", "--schedule", "cosine", "--resume", "run")
+    assert message.startswith("fastmlp: run: the checkpoint of a run with other --epochs, and --schedule cosine is as")
+    assert code(*PRICE, *QUICK, "--checkpoint", "run") == 0
+    for options, told in OTHER_RUNS:
+        message = error_of(capsys, *PRICE, *QUICK, *options, "--resume", "run")
+        assert message.startswith(f"fastmlp: run: the checkpoint of a run with another {told}")
 
 
 def _changed(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

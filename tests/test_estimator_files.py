@@ -161,6 +161,15 @@ def test_no_flipped_byte_and_no_prefix_passes(path: Path) -> None:
             fastmlp.load(path)
 
 
+FIT = {"n_outputs_": 3, "n_iter_": 1, "t_": 150, "loss_": 1.0, "loss_curve_": [1.0]}
+
+
+def scaled(kind: str, **arrays: list[float]) -> dict[str, Any]:
+    """Return the change that puts a scaler before the estimator."""
+    parameters = {"feature_range": [0]} if kind == "MinMaxScaler" else {}
+    return {"steps": [{"name": "s", "kind": kind, "parameters": parameters, "arrays": arrays}]}
+
+
 CRAFTED: dict[str, Any] = {
     "another version": {"version": 2},
     "another kind": {"kind": "Pipeline"},
@@ -179,6 +188,23 @@ CRAFTED: dict[str, Any] = {
         "steps": [{"name": "s", "kind": "StandardScaler", "parameters": {}, "arrays": {"mean_": [1.0]}}]
     },
     "a step that is none": {"steps": [7]},
+    "a scaler without a mean": scaled("StandardScaler", scale_=[1.0] * 4),
+    "a scaler with nothing": scaled("StandardScaler"),
+    "a scale of 0": scaled("StandardScaler", mean_=[0.0] * 4, scale_=[0.0] * 4),
+    "a mean that is none": scaled("StandardScaler", mean_=[np.nan] * 4, scale_=[1.0] * 4),
+    "a mean beyond numbers": scaled("StandardScaler", mean_=[10**400] * 4, scale_=[1.0] * 4),
+    "a range of one number": scaled("MinMaxScaler", min_=[0.0] * 4, scale_=[np.inf] * 4),
+    "labels that take all memory": {"classes": {"labels": [0, 1, 2], "dtype": "<U99999999", "type": "multiclass"}},
+    "complex labels": {"classes": {"labels": [0, 1, 2], "dtype": "<c16", "type": "multiclass"}},
+    "labels beyond their dtype": {"classes": {"labels": [0, 1, 10**400], "dtype": "<i8", "type": "multiclass"}},
+    "labels of labels": {"classes": {"labels": [[0], [1], [2]], "dtype": "<i8", "type": "multiclass"}},
+    "a parameter beyond numbers": {"parameters": {"solver": "lm", "tol": 10**400}},
+    "a solver that there is not": {"parameters": {"solver": "none"}},
+    "a curve of letters": {"fitted": {**FIT, "loss_curve_": "abc"}},
+    "a curve of lists": {"fitted": {**FIT, "validation_scores_": [[1.0]]}},
+    "a loss that is a list": {"fitted": {**FIT, "loss_": [1.0]}},
+    "samples beyond numbers": {"fitted": {**FIT, "t_": 10**400}},
+    "epochs that are none": {"fitted": {**FIT, "n_iter_": 1.5}},
 }
 
 

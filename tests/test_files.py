@@ -339,6 +339,14 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
     assert path.is_file()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="who may read a file is told in another way there")
+def test_a_file_that_others_may_not_read_stays_so(path: Path) -> None:
+    reference.Network([1, 1]).save(path)
+    path.chmod(0o600)
+    reference.Network([1, 1]).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("broken", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 def test_a_failed_save_leaves_the_old_file(
@@ -351,8 +359,9 @@ def test_a_failed_save_leaves_the_old_file(
         raise error
 
     monkeypatch.setattr(os, broken, fail)
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         reference.Network([1, 2, 1]).save(path)
+    assert getattr(caught.value, "filename", str(path)) == str(path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

@@ -105,7 +105,7 @@ def test_data_larger_than_memory_should_hold_is_not_copied(tmp_path: Path) -> No
     script = f"""{WATCH}
         X = np.memmap({str(tmp_path / "X")!r}, np.float32, "r", shape=({rows}, {features}))
         Y = np.zeros(({rows}, 1), np.float32)
-        net = fastmlp.Network([{features}, 256, 1], random_state=0)
+        net = fastmlp.Network([{features}, 32, 1], random_state=0)
         before = resident()
         thread.start()
         net.train(X, Y, epochs=1, batch_size=4096, validation_data=(X[:100_000], Y[:100_000]))

@@ -1,8 +1,13 @@
-"""The compiled core and the NumPy reference agree: gradients, traces, initial weights, shuffles, whole runs."""
+"""The compiled core and the NumPy reference agree: gradients, traces, initial weights, shuffles, whole runs.
+
+What the reference gives is computed once, and compared with what every instruction set gives.
+"""
 
 from __future__ import annotations
 
 import copy
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ from conftest import LOSS_CASES, randomize_biases, relative_error, targets_for
 
 import fastmlp
 from fastmlp import _core, reference
+from fastmlp.data import load_digits
 from fastmlp.reference.activations import ACTIVATIONS, LINKS
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.batches import permutation
@@ -28,24 +34,28 @@ GRADIENT_TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 TRAINING_TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 
 # Steps small enough that a rounding error is not what decides where a run goes.
-GENTLE: list[Optimizer] = [
-    SGD(learning_rate=0.01),
-    SGD(learning_rate=0.001, momentum=0.9),
-    SGD(learning_rate=0.001, momentum=0.9, nesterov=True),
-    SGD(learning_rate=0.001, normalized=True),
-    Adam(learning_rate=0.001),
-]
+GENTLE: dict[str, Optimizer] = {
+    "sgd": SGD(learning_rate=0.01),
+    "momentum": SGD(learning_rate=0.001, momentum=0.9),
+    "nesterov": SGD(learning_rate=0.001, momentum=0.9, nesterov=True),
+    "normalized": SGD(learning_rate=0.001, normalized=True),
+    "adam": Adam(learning_rate=0.001),
+}
 
 
-def twins(sizes: list[int], activation: str, bias: bool, dtype: str) -> tuple[fastmlp.Network, reference.Network]:
-    core = fastmlp.Network(sizes, activation, activation, bias, dtype=dtype, random_state=3)
-    twin = reference.Network(sizes, activation, activation, bias, dtype=dtype, random_state=3)
-    randomize_biases(core, np.random.default_rng(4))
-    randomize_biases(twin, np.random.default_rng(4))
+def make(network: Any, sizes: list[int], activation: str, bias: bool, dtype: str) -> Any:
+    """Return one of two networks that have the same parameters."""
+    net = network(sizes, activation, activation, bias, dtype=dtype, random_state=3)
+    randomize_biases(net, np.random.default_rng(4))
     if activation == "exp":  # towers of it leave all bounds
-        for net in (core, twin):
-            net.parameters[:] *= 0.3
-    return core, twin
+        net.parameters[:] *= 0.3
+    return net
+
+
+def samples(n: int, n_in: int, n_out: int) -> tuple[Array, Array, Array]:
+    """Return inputs, targets and weights."""
+    rng = np.random.default_rng(20)
+    return rng.standard_normal((n, n_in)), rng.standard_normal((n, n_out)), rng.uniform(0.1, 1, n)
 
 
 def test_both_know_the_same_operations() -> None:
@@ -60,15 +70,24 @@ def test_initial_weights_are_the_same() -> None:
     assert np.array_equal(core.parameters, twin.parameters)
 
 
+ROWS = (1, 2, 37, 600)
+
+
+@cache
+def expected_gradients(activation: str, depth: int, bias: bool, dtype: str) -> list[Any]:
+    net = make(reference.Network, DEPTHS[depth], activation, bias, dtype)
+    return [net.gradients(X, Y, sample_weight=weight) for X, Y, weight in (samples(n, 5, 3) for n in ROWS)]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, "leaky_relu(0.3)", "elu(2)"])
-def test_gradients(simd: str, activation: str, depth: int, bias: bool, dtype: str, rng: np.random.Generator) -> None:
-    core, twin = twins(DEPTHS[depth], activation, bias, dtype)
-    for n in (1, 2, 37, 600):
-        X, Y, weight = rng.standard_normal((n, 5)), rng.standard_normal((n, 3)), rng.uniform(0.1, 1, n)
-        a, b = (net.gradients(X, Y, sample_weight=weight) for net in (core, twin))
+def test_gradients(simd: str, activation: str, depth: int, bias: bool, dtype: str) -> None:
+    core = make(fastmlp.Network, DEPTHS[depth], activation, bias, dtype)
+    for n, b in zip(ROWS, expected_gradients(activation, depth, bias, dtype), strict=True):
+        X, Y, weight = samples(n, 5, 3)
+        a = core.gradients(X, Y, sample_weight=weight)
         # A slope of 0.01 adds up numbers a hundred times apart.
         tolerance = GRADIENT_TOLERANCE[dtype] * (3 if activation == "leaky_relu" else 1)
         assert a.loss == pytest.approx(b.loss, rel=tolerance)
@@ -82,7 +101,7 @@ def test_gradients(simd: str, activation: str, depth: int, bias: bool, dtype: st
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_traces(simd: str, dtype: str, rng: np.random.Generator) -> None:
-    core, twin = twins([5, 17, 8, 3], "tanh", True, dtype)
+    core, twin = (make(network, [5, 17, 8, 3], "tanh", True, dtype) for network in (fastmlp.Network, reference.Network))
     X, Y = rng.standard_normal((300, 5)), rng.standard_normal((300, 3))
     a, b = core.trace(X, Y), twin.trace(X, Y)
     assert pytest.approx(b.J, rel=1e-6) == a.J
@@ -94,66 +113,75 @@ def test_traces(simd: str, dtype: str, rng: np.random.Generator) -> None:
             assert g is None or relative_error(g, h) <= GRADIENT_TOLERANCE[dtype]
 
 
+def with_loss(network: Any, case: str, sizes: tuple[int, ...], n_targets: int, dtype: str, n: int) -> tuple[Any, ...]:
+    """Return a network with the outputs that a loss needs, inputs, targets, the loss, and weights."""
+    loss, output_activation, outputs = LOSS_CASES[case]
+    net = network([*sizes, n_targets * outputs], "tanh", output_activation, dtype=dtype, random_state=3)
+    rng = np.random.default_rng(20)
+    X, Y = rng.standard_normal((n, sizes[0])), targets_for(output_activation, n, n_targets, rng)
+    return net, X, Y, loss, rng.uniform(0.1, 1, n)
+
+
+@cache
+def expected_of_a_loss(case: str, n_targets: int, dtype: str) -> tuple[Any, ...]:
+    net, X, Y, loss, weight = with_loss(reference.Network, case, (5, 9), n_targets, dtype, 37)
+    return net.gradients(X, Y, loss, weight), net.predict(X), net.trace(X, Y, loss)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", LOSS_CASES)
-def test_losses(simd: str, case: str, dtype: str, rng: np.random.Generator) -> None:
-    loss, output_activation, outputs = LOSS_CASES[case]
+def test_losses(simd: str, case: str, dtype: str) -> None:
     for n_targets in (2, 5, 17):
-        sizes = [5, 9, n_targets * outputs]
-        core, twin = (
-            network(sizes, "tanh", output_activation, dtype=dtype, random_state=3)
-            for network in (fastmlp.Network, reference.Network)
-        )
-        X, Y = rng.standard_normal((37, 5)), targets_for(output_activation, 37, n_targets, rng)
-        weight = rng.uniform(0.1, 1, 37)
+        core, X, Y, loss, weight = with_loss(fastmlp.Network, case, (5, 9), n_targets, dtype, 37)
+        b, Y_hat, d = expected_of_a_loss(case, n_targets, dtype)
         tolerance = GRADIENT_TOLERANCE[dtype]
-        a, b = (net.gradients(X, Y, loss, weight) for net in (core, twin))
+        a, c = core.gradients(X, Y, loss, weight), core.trace(X, Y, loss)
         assert a.loss == pytest.approx(b.loss, rel=tolerance)
         assert core.loss(X, Y, loss, weight) == pytest.approx(a.loss, rel=tolerance)
         for g, h in zip(a.weights + a.biases, b.weights + b.biases, strict=True):
             assert relative_error(g, h) <= tolerance
-        assert relative_error(core.predict(X), twin.predict(X)) <= tolerance
-        c, d = core.trace(X, Y, loss), twin.trace(X, Y, loss)
+        assert relative_error(core.predict(X), Y_hat) <= tolerance
         for name in ("Z", "A", "delta"):
             for g, h in zip(getattr(c, name)[1:], getattr(d, name)[1:], strict=True):
                 assert relative_error(g, h) <= tolerance
 
 
 # Sizes before the outputs, rows and batch size: each kind of steps has losses of its own.
-LOSSES_BY_KIND = {"single": ([5, 9], 50, 1), "columns": ([2, 2], 60, 40), "rows": ([70, 33], 41, 20)}
+LOSSES_BY_KIND = {"single": ((5, 9), 50, 1), "columns": ((2, 2), 60, 40), "rows": ((70, 33), 41, 20)}
+
+
+def trained_with_loss(network: Any, case: str, kind: str, n_targets: int) -> tuple[Any, Any]:
+    """Return a network, trained for two epochs, and the history."""
+    sizes, n, batch_size = LOSSES_BY_KIND[kind]
+    net, X, Y, loss, weight = with_loss(network, case, sizes, n_targets, "float64", n)
+    history = net.train(
+        X,
+        Y,
+        epochs=2,
+        batch_size=batch_size,
+        optimizer=SGD(0.01),
+        loss=loss,
+        sample_weight=weight,
+        validation_data=(X[:9], Y[:9]),
+        random_state=6,
+    )
+    return net, history
+
+
+expected_with_loss = cache(partial(trained_with_loss, reference.Network))
 
 
 @pytest.mark.parametrize("kind", LOSSES_BY_KIND)
 @pytest.mark.parametrize("case", LOSS_CASES)
-def test_training_with_losses(simd: str, case: str, kind: str, rng: np.random.Generator) -> None:
-    loss, output_activation, outputs = LOSS_CASES[case]
-    sizes, n, batch_size = LOSSES_BY_KIND[kind]
+def test_training_with_losses(simd: str, case: str, kind: str) -> None:
     for n_targets in (2, 3):
-        nets = [
-            network([*sizes, n_targets * outputs], "tanh", output_activation, dtype="float64", random_state=3)
-            for network in (fastmlp.Network, reference.Network)
-        ]
+        core, history = trained_with_loss(fastmlp.Network, case, kind, n_targets)
         if kind != "columns" or simd == "v4":  # short vectors have less to gain from columns
-            assert nets[0]._core.kind_of_steps(batch_size, False) == kind
-        X, Y = rng.standard_normal((n, sizes[0])), targets_for(output_activation, n, n_targets, rng)
-        weight = rng.uniform(0.1, 1, n)
-        histories = [
-            net.train(
-                X,
-                Y,
-                epochs=2,
-                batch_size=batch_size,
-                optimizer=SGD(0.01),
-                loss=loss,
-                sample_weight=weight,
-                validation_data=(X[:9], Y[:9]),
-                random_state=6,
-            )
-            for net in nets
-        ]
-        assert relative_error(nets[0].parameters, nets[1].parameters) <= TRAINING_TOLERANCE["float64"]
-        assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-10)
-        assert histories[0].validation_loss == pytest.approx(histories[1].validation_loss, rel=1e-10)
+            assert core._core.kind_of_steps(LOSSES_BY_KIND[kind][2], False) == kind
+        twin, expected = expected_with_loss(case, kind, n_targets)
+        assert relative_error(core.parameters, twin.parameters) <= TRAINING_TOLERANCE["float64"]
+        assert history.loss == pytest.approx(expected.loss, rel=1e-10)
+        assert history.validation_loss == pytest.approx(expected.validation_loss, rel=1e-10)
 
 
 @pytest.mark.parametrize("bit_generator", ["PCG64", "MT19937", "Philox", "SFC64"])
@@ -178,44 +206,66 @@ def test_permutation_is_one(rng: np.random.Generator) -> None:
     assert np.mean([permutation(10, rng)[0] for _ in range(2000)]) == pytest.approx(4.5, abs=0.3)
 
 
+def trained(
+    network: Any,
+    sizes: tuple[int, ...],
+    activation: str,
+    bias: bool,
+    dtype: str,
+    rule: str,
+    n: int,
+    batch_size: int | None,
+    epochs: int,
+    validates: bool,
+) -> tuple[Any, Any]:
+    """Return a network, trained on n samples, and the history."""
+    net = make(network, list(sizes), activation, bias, dtype)
+    X, Y, weight = samples(n, sizes[0], sizes[-1])
+    history = net.train(
+        X,
+        Y,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=copy.deepcopy(GENTLE[rule]),
+        sample_weight=weight,
+        validation_data=(X[:9], Y[:9]) if validates else None,
+        random_state=6,
+    )
+    return net, history
+
+
+expected_run = cache(partial(trained, reference.Network))
+
+
 @pytest.mark.parametrize("batch_size", [None, 1, 10, 103, 1000])
-@pytest.mark.parametrize("optimizer", GENTLE, ids=lambda o: o.rule + ("-normalized" if o.normalizes else ""))
+@pytest.mark.parametrize("rule", GENTLE)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_fifty_epochs(
-    simd: str, dtype: str, optimizer: Optimizer, batch_size: int | None, rng: np.random.Generator
-) -> None:
-    X, Y, weight = rng.standard_normal((103, 5)), rng.standard_normal((103, 3)), rng.uniform(0.5, 1, 103)
+def test_fifty_epochs(simd: str, dtype: str, rule: str, batch_size: int | None) -> None:
+    n = 31 if batch_size == 1 else 103  # 1,550 steps are enough to drift apart in
     for activation in ("linear", "sigmoid", "relu", "tanh"):
-        core, twin = twins([5, 11, 7, 3], activation, True, dtype)
-        runs = [
-            net.train(
-                X,
-                Y,
-                epochs=50,
-                batch_size=batch_size,
-                optimizer=copy.deepcopy(optimizer),
-                sample_weight=weight,
-                validation_data=(X[:9], Y[:9]),
-                random_state=6,
-            )
-            for net in (core, twin)
-        ]
+        arguments = ((5, 11, 7, 3), activation, True, dtype, rule, n, batch_size, 50, True)
+        core, history = trained(fastmlp.Network, *arguments)
+        twin, expected = expected_run(*arguments)
         tolerance = TRAINING_TOLERANCE[dtype]
         for a, b in zip(core.weights + core.biases, twin.weights + twin.biases, strict=True):
             assert relative_error(a, b) <= tolerance
-        assert runs[0].loss == pytest.approx(runs[1].loss, rel=tolerance)
-        assert runs[0].validation_loss == pytest.approx(runs[1].validation_loss, rel=tolerance)
+        assert history.loss == pytest.approx(expected.loss, rel=tolerance)
+        assert history.validation_loss == pytest.approx(expected.validation_loss, rel=tolerance)
 
 
-def test_real_data(simd: str, digits: tuple[Array, Array]) -> None:
-    X, Y = digits
-    nets = [
-        network([64, 32, 10], "relu", dtype="float64", random_state=0)
-        for network in (fastmlp.Network, reference.Network)
-    ]
-    for net in nets:
-        net.train(X, Y, epochs=3, batch_size=32, optimizer=Adam(), random_state=0)
-    assert relative_error(nets[0].parameters, nets[1].parameters) <= 1e-10
+@cache
+def trained_on_digits(network: Any, simd: str) -> Array:
+    """Return the parameters of a network after three epochs of digits."""
+    X, labels = load_digits()
+    net = network([64, 32, 10], "relu", dtype="float64", random_state=0)
+    net.train(X, np.eye(10)[labels], epochs=3, batch_size=32, optimizer=Adam(), random_state=0)
+    parameters: Array = net.parameters
+    return parameters
+
+
+def test_real_data(simd: str) -> None:
+    expected = trained_on_digits(reference.Network, "any")
+    assert relative_error(trained_on_digits(fastmlp.Network, simd), expected) <= 1e-10
 
 
 # Sizes, rows and batch size: the core does batches of one, of narrow layers and of wide layers in
@@ -253,27 +303,16 @@ KINDS_OF_STEPS = {
     [("tanh", True), ("tanh", False), ("relu", True), ("silu", True), ("leaky_relu(0.2)", True)],
 )
 @pytest.mark.parametrize("kind", KINDS_OF_STEPS)
-def test_every_kind_of_step(simd: str, kind: str, bias: bool, activation: str, rng: np.random.Generator) -> None:
+def test_every_kind_of_step(simd: str, kind: str, bias: bool, activation: str) -> None:
     sizes, n, batch_size = KINDS_OF_STEPS[kind]
-    X, Y, weight = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1])), rng.uniform(0.5, 1, n)
-    rules = (SGD(0.01), Adam(), SGD(0.001, normalized=True)) if activation == "tanh" else (Adam(),)
-    for optimizer in rules:
-        core, twin = twins(sizes, activation, bias, "float64")
+    for rule in ("sgd", "adam", "normalized") if activation == "tanh" else ("adam",):
+        epochs = 1 if n > 4000 else 2
+        arguments = (tuple(sizes), activation, bias, "float64", rule, n, batch_size, epochs, False)
+        core, history = trained(fastmlp.Network, *arguments)
         assert core._core.kind_of_steps(batch_size, False) in kind.split(" of ")[0]
-        histories = [
-            net.train(
-                X,
-                Y,
-                epochs=1 if n > 4000 else 2,
-                batch_size=batch_size,
-                optimizer=copy.deepcopy(optimizer),
-                sample_weight=weight,
-                random_state=6,
-            )
-            for net in (core, twin)
-        ]
+        twin, expected = expected_run(*arguments)
         assert relative_error(core.parameters, twin.parameters) <= TRAINING_TOLERANCE["float64"]
-        assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-10)
+        assert history.loss == pytest.approx(expected.loss, rel=1e-10)
 
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "squared_error"])

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from .network import Network
-from .reference import files
+from .reference import files, sealed
 from .reference.layers import Layers
 
 
@@ -106,5 +106,5 @@ def estimator_of(path: str | os.PathLike[str], network: Network, described: dict
 
     try:
         return restore(network, described)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"{os.fsdecode(path)}: {error}") from None
+    except sealed.REFUSED as error:
+        raise sealed.refusal(path, error) from None

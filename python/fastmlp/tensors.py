@@ -22,4 +22,4 @@ def load(content: bytes) -> dict[str, Array]:
     try:
         return numpy.load(content)
     except (SafetensorError, KeyError) as error:  # a dtype that NumPy does not have is a KeyError
-        raise ValueError(f"its tensors: {error}") from None
+        raise ValueError(str(error)) from None

@@ -134,7 +134,8 @@ def _print(facts: dict[str, Any]) -> None:
         if name != "metrics":
             _line(name.replace("_", " "), str(value))
     for part, metrics in facts["training"].get("metrics", {}).items():
-        _line(f"{part} rows", ", ".join(f"{k} {v:.5g}" for k, v in metrics.items() if k != "plainest_guess"))
+        told = {name: value for name, value in metrics.items() if name != "plainest_guess" and value is not None}
+        _line(f"{part} rows", ", ".join(f"{k} {v if isinstance(v, int) else f'{v:.5g}'}" for k, v in told.items()))
 
 
 def _told(feature: dict[str, Any]) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from typing import Any
 
 from ..errors import UserError
 from ..reference.atomic import write_atomically
+from ..reference.sealed import finite
 
 
 def print_json(value: dict[str, Any]) -> None:
     """Print an object on one line. A number that JSON has no word for, such as NaN, becomes null."""
-    print(json.dumps(_plain(value), ensure_ascii=False))
+    write(None, utf_8(json.dumps(finite(value), ensure_ascii=False) + "\n"))
 
 
 def warn(text: str, quiet: bool) -> None:
@@ -34,11 +34,6 @@ def write(path: str | None, content: bytes) -> None:
         raise UserError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def utf_8(text: str) -> bytes:
+    """Return text as UTF-8; what of a file's name was none is written as ``\\udcff``, which is JSON's form too."""
+    return text.encode("utf-8", "backslashreplace")

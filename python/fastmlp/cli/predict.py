@@ -15,7 +15,7 @@ from ..tabular import layout, parquet_files
 from ..tabular.model import TabularModel
 from ..tabular.reading import kind_of, read_table
 from . import arguments
-from .output import write
+from .output import utf_8, write
 from .report import warn_of_unknown
 
 DESCRIPTION = """\
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if to_parquet:
         write(args.output, parquet_files.written(names, [list(column) for column in zip(*rows, strict=True)]))
     else:
-        write(args.output, (_to_json(names, rows) if args.json else _to_csv(names, rows)).encode())
+        write(args.output, utf_8(_to_json(names, rows) if args.json else _to_csv(names, rows)))
     return 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import Checkpoint, DivergenceWarning, EarlyStopping, __version__
 from ..errors import UserError
+from ..reference.checkpoints import AnotherRunError
 from ..reference.results import History
 from ..tabular import layout
 from ..tabular.evaluation import evaluate, name_of_guess, plainest_guess
@@ -19,7 +20,7 @@ from ..tabular.model import TabularModel
 from ..tabular.reading import read_table
 from ..tabular.table import Table, shortened
 from ..tabular.targets import Target
-from . import arguments
+from . import arguments, resuming
 from .optimizers import make_optimizer, takes_all_rows
 from .output import print_json
 from .preparation import SameSamples, Samples, prepare
@@ -75,7 +76,7 @@ def _check_files(args: argparse.Namespace) -> None:
     arguments.check_output(args.output, args.data, *filter(None, [args.resume]))
     if args.checkpoint:
         arguments.check_output(args.checkpoint, args.data)
-        if args.checkpoint == args.output:
+        if os.path.realpath(args.checkpoint) == os.path.realpath(args.output):
             raise UserError(f"{args.output}: the model and the checkpoint need a file each")
     elif args.checkpoint_every is not None:
         raise UserError("--checkpoint-every is for a run with --checkpoint FILE")
@@ -124,6 +125,8 @@ def _train(args: argparse.Namespace, model: TabularModel, samples: Samples, rng:
         n = model.network.parameters.size
         how = f": --optimizer lm has matrices of {n} x {n} numbers, lbfgs and adam do without"
         raise UserError(f"not enough memory to train{how if args.optimizer == 'lm' else f': {error}'}") from None
+    except AnotherRunError as error:
+        raise resuming.told(args, error) from None
     except (ValueError, TypeError, ImportError) as error:
         raise UserError(str(error)) from None
 

@@ -151,7 +151,11 @@ def _add_ends(command: argparse.ArgumentParser) -> None:
         type=from_zero,
         metavar="S",
     )
-    add("--resume", "go on from a checkpoint; all else must be given as it was", metavar="FILE")
+    add(
+        "--resume",
+        "go on from a checkpoint; all else must be as it was, but for --epochs without a --schedule of their length",
+        metavar="FILE",
+    )
 
 
 def _add_results(command: argparse.ArgumentParser) -> None:

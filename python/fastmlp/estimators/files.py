@@ -26,11 +26,14 @@ from .regressor import MLPRegressor
 VERSION = 1
 KINDS: dict[str, type[Perceptron]] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
 
-# What a fit has left, beside the network: numbers and lists of them, None among them.
-FITTED = (
-    *("n_outputs_", "n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "validation_loss_curve_"),
-    *("validation_scores_", "best_validation_score_"),
-)
+# What a fit has left, beside the network: the numbers and curves may be None.
+COUNTS = ("n_outputs_", "n_iter_", "t_")
+NUMBERS = ("loss_", "best_loss_", "best_validation_score_")
+CURVES = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
+FITTED = (*COUNTS, *NUMBERS, *CURVES)
+
+# The most bytes that the labels of all classes take.
+LARGEST_LABELS = 1 << 26
 
 # Attributes of the scalers that a file keeps: arrays with a number for each feature.
 ATTRIBUTES = {
@@ -61,16 +64,12 @@ def restore(network: Network, described: dict[str, Any]) -> Any:
     cls = checks.find(described.get("kind"), KINDS, "kind of estimator")
     parameters = _dict(described, "parameters", cls._get_param_names())
     est = cls(**{name: _from_json(value) for name, value in parameters.items()})
-    for name, value in _dict(described, "fitted", FITTED).items():
-        setattr(est, name, _from_json(value))
+    _restore_fitted(est, _dict(described, "fitted", FITTED))
     est.n_features_in_ = network.layer_sizes[0]
     _restore_feature_names(est, described)
     if isinstance(est, MLPClassifier):
         _restore_classes(est, described.get("classes"))
-    if (
-        est._outputs_for(checks.integer(getattr(est, "n_outputs_", None), "n_outputs_", 1))[0]
-        != network.layer_sizes[-1]
-    ):
+    if est._outputs_for(est.n_outputs_)[0] != network.layer_sizes[-1]:
         raise ValueError("its targets do not fit its network")
     est.network_ = network
     n_samples = est.t_ / max(1, len(est.loss_curve_))
@@ -113,10 +112,21 @@ def _describe(est: Perceptron) -> dict[str, Any]:
     return described
 
 
+def _restore_fitted(est: Perceptron, fitted: dict[str, Any]) -> None:
+    for name in COUNTS:
+        setattr(est, name, checks.integer(fitted.get(name), name, 0))
+    for name in (*NUMBERS, *CURVES):
+        value = _from_json(fitted.get(name))
+        if value is not None and not _is_list_of(value if name in CURVES else [value], (int, float)):
+            raise ValueError(f"its {name} is none: {value!r}")
+        setattr(est, name, value)
+
+
 def _describe_classes(est: MLPClassifier) -> dict[str, Any]:
     labels = est.classes_.tolist()
     if not all(type(label) in (bool, int, float, str) for label in labels):
         raise ValueError(f"classes must be numbers or strings to be saved, and one is {labels[0]!r}")
+    _check_labels(est.classes_.dtype, len(labels))
     return {"labels": labels, "dtype": est.classes_.dtype.str, "type": est._label_binarizer.y_type_}
 
 
@@ -124,6 +134,7 @@ def _restore_classes(est: MLPClassifier, classes: Any) -> None:
     if not isinstance(classes, dict) or not _is_list_of(classes.get("labels"), (bool, int, float, str)):
         raise ValueError("its classes are missing")
     dtype = np.dtype(object if classes.get("dtype") == "|O" else str(classes.get("dtype")))
+    _check_labels(dtype, len(classes["labels"]))
     labels = np.array(classes["labels"], dtype)
     several = str(classes.get("type")).startswith("multilabel")
     est._label_binarizer = LabelBinarizer().fit(np.eye(len(labels), dtype=int) if several else labels)
@@ -131,6 +142,12 @@ def _restore_classes(est: MLPClassifier, classes: Any) -> None:
     columns = 1 if len(labels) <= 2 and not several else len(labels)
     if est.classes_.tolist() != labels.tolist() or columns != getattr(est, "n_outputs_", None):
         raise ValueError("its classes do not fit its outputs")
+
+
+def _check_labels(dtype: np.dtype[Any], n: int) -> None:
+    """Raise ValueError if an array of n labels is of another kind, or larger, than a file is trusted with."""
+    if dtype.kind not in "biufUO" or n * dtype.itemsize > LARGEST_LABELS:
+        raise ValueError(f"{n} classes of dtype {dtype.str!r} are no labels, or too large to be saved")
 
 
 def _describe_scaler(scaler: Any) -> dict[str, Any]:
@@ -163,6 +180,10 @@ def _restore_scaler(described: Any, n_features: int) -> tuple[str, Any]:
             raise ValueError(f"its scaler has {attribute} of shape {array.shape}, for {n_features} features")
         setattr(scaler, attribute, array)
     scaler.n_features_in_ = n_features
+    with np.errstate(all="ignore"):
+        scaled = np.asarray(scaler.transform(np.zeros((1, n_features))))
+    if not np.isfinite(scaled).all():
+        raise ValueError(f"its {cls.__name__} does not give numbers")
     _restore_feature_names(scaler, described)
     return name, scaler
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 
 
@@ -17,15 +18,16 @@ def write_atomically(
 ) -> None:
     """Write a file that is complete, or is what it was before: also when the machine stops halfway.
 
-    It is written as ``temporary``, in the same folder, by default a name that nobody else has. What ``path`` was before
-    is kept as ``previous``, if that is given: between the two renamings only that name is there.
+    It is written as ``temporary``, in the same folder, by default a name that nobody else has, and may be read by those
+    who could read the file before. What ``path`` was before is kept as ``previous``, if that is given: between the two
+    renamings only that name is there.
 
     Raises
     ------
     ValueError
         If ``path`` is something else than a file, such as a device.
     OSError
-        If the file cannot be written.
+        If the file cannot be written; it names ``path``.
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
@@ -40,15 +42,19 @@ def write_atomically(
         temporary = os.path.join(folder, f".fastmlp-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
+            with contextlib.suppress(OSError):  # where there was no file, or the system knows no permissions
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         if previous and os.path.exists(target):
             os.replace(target, previous)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):  # which names the temporary file, or none
+            raise OSError(error.errno, error.strerror or str(error), os.fsdecode(path)) from error
         raise
     # The new name outlives a power cut only once the folder is on the disk too; some systems cannot do this.
     with contextlib.suppress(OSError):

@@ -12,17 +12,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks, tensors, trees
+from . import checks, sealed, tensors, trees
 from .sealed import Codec
 
 if TYPE_CHECKING:
     from .monitor import State
 
-FORMATS = ("fastmlp-checkpoint-2", "fastmlp-checkpoint-1")
+# Curves were lists before the third.
+FORMATS = ("fastmlp-checkpoint-3", "fastmlp-checkpoint-2", "fastmlp-checkpoint-1")
 PREVIOUS = ".previous"
 
 # How much of a run an interruption costs, beside the epoch that it is in.
 SECONDS_BETWEEN_COPIES = 1.0
+
+
+class AnotherRunError(ValueError):
+    """The error of a checkpoint that is another run's.
+
+    Attributes
+    ----------
+    path, what : str
+        Its file, and the first thing that differs.
+    theirs, ours
+        What that is in the checkpoint, and here.
+    """
+
+    def __init__(self, path: str, what: str, theirs: Any, ours: Any) -> None:
+        super().__init__(path, what, theirs, ours)
+        self.path, self.what, self.theirs, self.ours = path, what, theirs, ours
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: the checkpoint of another run: its {self.what} is {self.theirs!r}, and here it is "
+            f"{self.ours!r}"
+        )
 
 
 class Checkpoint:
@@ -135,7 +158,7 @@ def taken(state: State) -> dict[str, Any]:
         "optimizer": optimizer.state(),
         "random_state": task.random_state and task.random_state.bit_generator.state,
         "held_out": task.held_out,
-        "history": {f.name: getattr(history, f.name) for f in fields(history)},
+        "history": {f.name: _as_arrays(getattr(history, f.name)) for f in fields(history)},
         "callbacks": [callback.state() for callback in with_state(state.callbacks)],
     }
 
@@ -175,16 +198,20 @@ def resume(path: str | os.PathLike[str], state: State) -> None:
     Raises
     ------
     ValueError
-        If it is the checkpoint of another run, or is damaged. Nothing is changed then.
+        If it is damaged, or of another run, as an `AnotherRunError`. Nothing is changed then.
     OSError
         If it cannot be read.
     """
     saved = read(path, state.network._codec)
     try:
+        _check_run(os.fsdecode(path), state.fingerprint, saved["of"])
+        saved["history"] = _as_lists(saved["history"])
         _check(saved, state)
         _restore(saved, state)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise ValueError(f"{os.fsdecode(path)}: {error}") from None
+    except AnotherRunError:
+        raise
+    except sealed.REFUSED as error:
+        raise sealed.refusal(path, error) from None
 
 
 def fingerprint(state: State) -> dict[str, Any]:
@@ -215,14 +242,29 @@ def with_state(callbacks: list[Any]) -> list[Any]:
     return [c for c in callbacks if callable(getattr(c, "state", None)) and callable(getattr(c, "load_state", None))]
 
 
+def _as_arrays(value: Any) -> Any:
+    """Return what a history has, with arrays for its curves: a long run's are longer than a description may be."""
+    if isinstance(value, dict):
+        return {name: _as_arrays(curve) for name, curve in value.items()}
+    return np.array(value, np.float64) if isinstance(value, list) else value
+
+
+def _as_lists(value: Any) -> Any:
+    """Return what ``_as_arrays`` was given."""
+    if isinstance(value, dict):
+        return {name: _as_lists(curve) for name, curve in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _check_run(path: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Raise AnotherRunError if a checkpoint is another run's."""
+    for what in [*ours, *theirs]:
+        if ours.get(what) != theirs.get(what):
+            raise AnotherRunError(path, what, theirs.get(what), ours.get(what))
+
+
 def _check(saved: dict[str, Any], state: State) -> None:
-    """Raise ValueError if a checkpoint is another run's."""
-    mine, theirs = state.fingerprint, saved["of"]
-    for name in [*mine, *theirs]:
-        if mine.get(name) != theirs.get(name):
-            raise ValueError(
-                f"the checkpoint of another run: its {name} is {theirs.get(name)!r}, and here it is {mine.get(name)!r}"
-            )
+    """Raise ValueError if what a checkpoint holds does not fit together."""
     epoch, net = checks.integer(saved["epoch"], "its epoch", 1), state.network
     parameters = saved["parameters"]
     if parameters.shape != net.parameters.shape or parameters.dtype != net.dtype:
@@ -241,7 +283,10 @@ def _check(saved: dict[str, Any], state: State) -> None:
     curves = saved["history"]
     always = [curves["loss"], *curves["metrics"].values()]
     others = [curves[name] for name in ("validation_loss", "learning_rate", "gradient_norm")]
-    if list(curves["metrics"]) != list(state.history.metrics) or any(
+    unknown = set(curves) - {f.name for f in fields(state.history)}
+    if unknown or not isinstance(curves["stop_reason"], str) or list(curves["metrics"]) != list(state.history.metrics):
+        raise ValueError("its history is none of such a run")
+    if any(
         len(curve) != epoch or not all(isinstance(value, (int, float)) for value in curve)
         for curve in [*always, *filter(None, others)]
     ):

@@ -103,8 +103,8 @@ def load_all(path: str | os.PathLike[str], network_class: type[AnyNetwork]) -> t
         described, tensors = sealed.read(path, network_class._codec, FORMATS)
         network = _network(_part(described, "network"), tensors, network_class)
         return network, {kind: _part(described, kind) for kind in KINDS if kind in described}
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{os.fsdecode(path)}: {error}") from None
+    except sealed.REFUSED as error:
+        raise sealed.refusal(path, error) from None
 
 
 def _network(described: dict[str, Any], tensors: dict[str, Array], network_class: type[AnyNetwork]) -> AnyNetwork:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from typing import Any, BinaryIO, Protocol
@@ -29,8 +30,11 @@ class Codec(Protocol):
         """Return what a file holds."""
 
 
-# A header holds names and a few numbers per column of a table: this is far more than it needs.
-MAX_HEADER = 1 << 24
+# The library reads no longer ones.
+MAX_HEADER = 100_000_000
+
+# What a description that is not what it should be may lead to.
+REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 NO_DIGEST = b"0" * 64
 SEALS = (
@@ -84,8 +88,27 @@ def read(
         content, described = _content(file, formats)
     try:
         return described, codec.load(content)
-    except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"its tensors are none: {error}") from None
+    except REFUSED as error:
+        raise ValueError(f"its tensors: {_words(error)}") from None
+
+
+def refusal(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    """Return the error of a file whose description led to one of ``REFUSED``."""
+    return ValueError(f"{os.fsdecode(path)}: {_words(error)}")
+
+
+def finite(value: Any) -> Any:
+    """Return a value for JSON, with None for each number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, after its kind where that is what says it."""
+    return str(error) if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {error}"
 
 
 def _content(file: BinaryIO, formats: tuple[str, ...]) -> tuple[bytes, dict[str, Any]]:

@@ -1,11 +1,12 @@
 """Trees of dictionaries, lists, numbers, strings and arrays, as files.
 
 They are files of :mod:`.sealed`. Arrays are tensors, named by where they are in the tree; the rest is JSON in the
-description, under "tree".
+description, under "tree". Numbers may be infinite, or NaN.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -15,8 +16,8 @@ from . import sealed
 from .arrays import Array
 from .tensors import NAMES
 
-# What stands for an array in the JSON.
-TENSOR = "tensor of this file"
+# What stands in the JSON for an array, and for a number that JSON has no word for.
+TENSOR, NUMBER = "tensor of this file", "number beyond JSON"
 
 
 def write(
@@ -58,8 +59,8 @@ def read(path: str | os.PathLike[str], codec: sealed.Codec, formats: tuple[str, 
         if not isinstance(tree, dict):
             raise ValueError("it holds no tree")
         return tree
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ValueError(f"{os.fsdecode(path)}: {error}") from None
+    except sealed.REFUSED as error:
+        raise sealed.refusal(path, error) from None
 
 
 def _without_arrays(value: Any, name: str, tensors: dict[str, Array]) -> Any:
@@ -79,6 +80,8 @@ def _without_arrays(value: Any, name: str, tensors: dict[str, Array]) -> Any:
         return {TENSOR: name}
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {NUMBER: repr(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{name} is {value!r}: a file holds numbers, strings, arrays, lists and dictionaries")
@@ -89,5 +92,7 @@ def _with_arrays(value: Any, tensors: dict[str, Array]) -> Any:
     if isinstance(value, dict):
         if set(value) == {TENSOR}:
             return tensors[value[TENSOR]]
+        if set(value) == {NUMBER}:
+            return float(value[NUMBER])
         return {key: _with_arrays(item, tensors) for key, item in value.items()}
     return [_with_arrays(item, tensors) for item in value] if isinstance(value, list) else value

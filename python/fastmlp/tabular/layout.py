@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..network import Network
-from ..reference import files
+from ..reference import files, sealed
 from ..reference.loss_choice import loss_of
 from .columns import KINDS, Column, Number, OneHot, Ordinal, Valued
 from .model import TabularModel
@@ -43,12 +43,13 @@ def save(model: TabularModel, path: str) -> None:
         "outputs": {"mean": model.outputs.mean.tolist(), "scale": model.outputs.scale.tolist()},
         "loss": model.loss,
         "guess": model.guess,
-        "training": model.training,
+        "training": sealed.finite(model.training),
     }
     try:
         files.save(model.network, path, table)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot save the model to {path}: {error}") from None
+        what = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot save the model to {path}: {what}") from None
 
 
 def load(path: str) -> TabularModel:
@@ -68,8 +69,8 @@ def assemble(path: str | os.PathLike[str], network: Network, table: dict[str, An
     """Return the model of a network and the table that its file has; UserError if they do not fit."""
     try:
         return _assemble(network, table)
-    except ValueError as error:
-        raise UserError(f"{os.fsdecode(path)}: {error}") from None
+    except sealed.REFUSED as error:
+        raise UserError(str(sealed.refusal(path, error))) from None
 
 
 def _stored(column: Column) -> dict[str, Any]:
@@ -166,8 +167,17 @@ def _guess(stored: Any, n: int) -> list[float] | None:
 
 
 def _training(stored: Any) -> dict[str, Any]:
+    """Return how a model was trained: words and numbers, and the metrics of parts of the rows."""
     if not isinstance(stored, dict):
         raise ValueError("it does not tell how it was trained")
+    parts = stored.get("metrics", {}).values()
+    words = [value for name, value in stored.items() if name != "metrics"]
+    metrics = [value for part in parts for name, value in part.items() if name != "plainest_guess"]
+    guesses = [value for part in parts for value in part.get("plainest_guess", {}).values()]
+    if not all(value is None or isinstance(value, (str, int, float)) for value in words) or not all(
+        value is None or isinstance(value, (int, float)) for value in [*metrics, *guesses]
+    ):
+        raise ValueError("what it tells of its training is neither words nor numbers")
     return stored
 
 
