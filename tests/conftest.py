@@ -22,6 +22,10 @@ from fastmlp.reference.layers import Layers
 
 INSTRUCTION_SETS = _core.simd_available()
 
+# A shell has its background jobs ignore Ctrl-C, which tests send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(params=INSTRUCTION_SETS)
 def simd(request: pytest.FixtureRequest) -> Iterator[str]:
