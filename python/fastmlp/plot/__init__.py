@@ -2,8 +2,8 @@
 
 Every function takes ``ax``, the matplotlib Axes to draw in. One that fills a single panel returns it; one that needs
 several takes as many, or an empty one whose place they share, and returns the figure, or part of one, that they are
-in. A figure with ``layout="constrained"`` leaves room for all labels. Without ``ax`` they make a figure of their own, so
-that nothing depends on or changes pyplot's state. Notebooks show what is returned where it is a cell's last value;
+in. A figure with ``layout="constrained"`` leaves room for all labels. Without ``ax`` they make a figure of their own,
+so that nothing depends on or changes pyplot's state. Notebooks show what is returned where it is a cell's last value;
 :func:`save` writes it to a file. For windows, draw into a figure of pyplot: ``plot.network(net, ax=plt.gca())``, and
 ``plt.show()``.
 
