@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/kernels.h"
+
 namespace fastmlp {
 
 // What a call of memcpy takes longer for than for a few lines is copied in place.
@@ -34,22 +36,27 @@ struct Inputs {
 
   // to[j] = X[row, j].
   void lay_row(int64_t row, int64_t n_in, T* to) const {
-    if (dense) {
-      std::copy_n(dense + row * n_in, n_in, to);
-      return;
-    }
-    std::fill_n(to, n_in, T(0));
-    add_row(row, to, 1);
+    lay_rows(1, [=](int64_t) { return row; }, n_in, {to, n_in, 0});
   }
 
-  // to[i * stride + j] = X[row(i), j], for n rows.
+  // Row i of `to`, which may be in panels of its stride's width, = X[row(i)], for n rows.
   template <class Row>
-  void lay_rows(int64_t n, const Row& row, int64_t n_in, T* to, int64_t stride) const {
-    if (dense) {
-      for (int64_t i = 0; i < n; i++) copy(dense + row(i) * n_in, n_in, to + i * stride);
-      return;
+  void lay_rows(int64_t n, const Row& row, int64_t n_in, const Matrix<T>& to) const {
+    const int64_t width = to.panel_rows ? to.stride : n_in, panel = width * to.panel_rows;
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t r = row(i);
+      T* laid = to.data + i * to.stride;
+      for (int64_t j = 0; j < n_in; j += width, laid += panel) {
+        const int64_t columns = std::min(width, n_in - j);
+        if (dense)
+          copy(dense + r * n_in + j, columns, laid);
+        else
+          std::fill_n(laid, columns, T(0));
+      }
+      if (dense) continue;
+      laid = to.data + i * to.stride;
+      add_row(r, laid, [=](int64_t j) { return j / width * panel + j % width; });
     }
-    for (int64_t i = 0; i < n; i++) lay_row(row(i), n_in, to + i * stride);
   }
 
   // to[j * stride + i] = X[row(i), j], for n rows.
@@ -63,18 +70,20 @@ struct Inputs {
       return;
     }
     for (int64_t j = 0; j < n_in; j++) std::fill_n(to + j * stride, n, T(0));
-    for (int64_t i = 0; i < n; i++) add_row(row(i), to + i, stride);
+    for (int64_t i = 0; i < n; i++) add_row(row(i), to + i, [=](int64_t j) { return j * stride; });
   }
 
  private:
-  void add_row(int64_t row, T* to, int64_t stride) const {
-    wide ? add_row<int64_t>(row, to, stride) : add_row<int32_t>(row, to, stride);
+  // to[place(j)] += X[row, j], for the non-zeros.
+  template <class Place>
+  void add_row(int64_t row, T* to, const Place& place) const {
+    wide ? add_row<int64_t>(row, to, place) : add_row<int32_t>(row, to, place);
   }
 
-  template <class I>
-  void add_row(int64_t row, T* to, int64_t stride) const {
+  template <class I, class Place>
+  void add_row(int64_t row, T* to, const Place& place) const {
     const I *start = static_cast<const I*>(indptr), *column = static_cast<const I*>(indices);
-    for (int64_t k = start[row]; k < start[row + 1]; k++) to[column[k] * stride] += data[k];
+    for (int64_t k = start[row]; k < start[row + 1]; k++) to[place(column[k])] += data[k];
   }
 };
 

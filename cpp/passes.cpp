@@ -6,10 +6,10 @@ namespace fastmlp {
 
 namespace {
 
-// Rows first.. of x, which has no panels.
+// Rows first.. of x.
 template <class T>
 Matrix<T> rows_of(const Matrix<T>& x, int64_t first) {
-  return {x.data + first * x.stride, x.stride, 0};
+  return {x.data + first * x.stride, x.stride, x.panel_rows};
 }
 
 // Columns first.. of x, a multiple of a panel's width, of which no more than a panel is used where there are panels.
@@ -29,7 +29,7 @@ template <class T>
 void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const {
   const int64_t n_targets = samples.n_targets;
   const auto row = [&](int64_t i) { return order ? order[start + first + i] : start + first + i; };
-  samples.X.lay_rows(n, row, net.n_in(), rows_of(ws.A[0], first).data, ws.A[0].stride);
+  samples.X.lay_rows(n, row, net.n_in(), rows_of(ws.A[0], first));
   if (samples.Y)
     for (int64_t i = 0; i < n; i++) copy(samples.Y + row(i) * n_targets, n_targets, ws.Y + (first + i) * n_targets);
   if (samples.weight)

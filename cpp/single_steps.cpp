@@ -79,7 +79,7 @@ class SingleSteps : public Steps<T> {
     const Samples<T>& s = task_.samples;
     T *X = dense_.data(), *Y = X + chunk_ * net_.n_in(), *weight = Y + chunk_ * s.n_targets;
     const auto row = [&](int64_t i) { return order ? order[start + i] : start + i; };
-    s.X.lay_rows(n, row, net_.n_in(), X, net_.n_in());
+    s.X.lay_rows(n, row, net_.n_in(), {X, net_.n_in(), 0});
     for (int64_t i = 0; i < n; i++) {
       copy(s.Y + row(i) * s.n_targets, s.n_targets, Y + i * s.n_targets);
       weight[i] = s.weight ? s.weight[row(i)] : T(1);

@@ -28,6 +28,13 @@ int64_t row_stride(int64_t n, int64_t lanes) {
   return stride * int64_t(sizeof(T)) % 1024 ? stride : stride + int64_t(cache_line / sizeof(T));
 }
 
+// Where row i and column j of x are, of which the panels have a stride.
+template <class T>
+T* element(const Matrix<T>& x, int64_t i, int64_t j) {
+  const int64_t first = x.panel_rows ? j / x.stride * x.stride : 0;  // column of j's panel
+  return x.data + first * x.panel_rows + i * x.stride + j - first;
+}
+
 // Large blocks of runs that are over, kept for the next ones: the system takes longer to hand out new pages than a
 // short run takes to work. Whoever finds the lock taken does without, so that a fork at any moment is harmless.
 class KeptMemory {
@@ -211,14 +218,18 @@ Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t r
     const auto plain = [&](bool kept) { return Matrix<T>{kept ? allocate(rows * stride) : nullptr, stride, 0}; };
     const auto in_panels = [&](bool kept) {
       const bool pays = rows * stride * int64_t(sizeof(T)) > plain_bytes;
-      T* data = kept && pays ? allocate(round_up(columns, kernels.panel) * rows) : nullptr;
-      return Matrix<T>{data, kernels.panel, rows};
+      // One row more, so that the panels do not lie a power of two apart.
+      T* data = kept && pays ? allocate(round_up(columns, kernels.panel) * (rows + 1)) : nullptr;
+      return Matrix<T>{data, kernels.panel, rows + 1};
     };
-    A.push_back(plain(true));
-    for (int64_t i = 0; i < rows; i++) A[l].data[i * stride + columns - 1] = 1;
+    const Matrix<T> copy = in_panels(l < net.layers.size() && keep >= backward);
+    // Inputs are laid where they are wanted.
+    const bool laid = l == 0 && copy.data && !net.layers[0].across();
+    A.push_back(laid ? copy : plain(true));
+    A_in_panels.push_back(laid ? Matrix<T>{} : copy);
+    for (int64_t i = 0; i < rows; i++) *element(A[l], i, columns - 1) = 1;
     Z.push_back(plain(l > 0 && (keep == everything || (keep == backward && takes_z(l)))));
     delta.push_back(plain(l > 0 && keep >= backward));
-    A_in_panels.push_back(in_panels(l < net.layers.size() && keep >= backward));
     delta_in_panels.push_back(in_panels(l > 0 && keep >= backward));
   }
   Y = allocate(rows * net.n_out());

@@ -26,6 +26,7 @@ struct Tile {
   int64_t k;
   const T* a;
   int64_t a_row, a_column;
+  int64_t a_run, a_jump;  // columns of A until the next panel, and how far on that is from there
   const T* b;
   int64_t b_row;
   T* c;
@@ -97,17 +98,18 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   const T* a = t.a;
   const T* b = t.b;
   const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
-  for (int64_t p = 0; p < t.k; p++, a += a_column, b += b_row) {
-    Vector<T> row[NV];
+  for (int64_t left = t.k; left > 0; left -= t.a_run, a += t.a_jump)
+    for (int64_t run = left < t.a_run ? left : t.a_run; run > 0; run--, a += a_column, b += b_row) {
+      Vector<T> row[NV];
 #pragma GCC unroll 16
-    for (int j = 0; j < NV; j++) row[j] = load(b + j * L);
+      for (int j = 0; j < NV; j++) row[j] = load(b + j * L);
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++) {
-      Vector<T> factor = broadcast(a[i * a_row]);
+      for (int i = 0; i < MR; i++) {
+        Vector<T> factor = broadcast(a[i * a_row]);
 #pragma GCC unroll 16
-      for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
+        for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
+      }
     }
-  }
   if (t.accumulate) {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++)
@@ -156,7 +158,7 @@ inline T* columns(const Matrix<T>& x, int64_t j, int64_t width, int64_t& stride)
 // The rows of C, which where A is transposed and in panels are those of one panel after the other.
 template <class F, int NV, class T>
 inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p, Tile<T> t) {
-  const int64_t rows = p.a.panel_rows ? p.a.stride : p.m;
+  const int64_t rows = p.transposed && p.a.panel_rows ? p.a.stride : p.m;
   const T* a = t.a;
   T* c = t.c;
   T* beside = t.beside;
@@ -172,10 +174,13 @@ template <class F, class T>
 void multiply_finished(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, pass};
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
+  } else if (p.a.panel_rows) {
+    t.a_run = p.a.stride;
+    t.a_jump = p.a.stride * (p.a.panel_rows - 1);
   }
   for (int64_t j = 0; j < p.n; j += panel) {
     const int64_t width = p.n - j > L ? panel : L;

@@ -32,8 +32,8 @@ using Activate = void (*)(T* a, int64_t rows, int64_t n, int64_t stride, T param
 template <class T>
 using Differentiate = void (*)(T* delta, const T* at, int64_t rows, int64_t n, int64_t stride, T parameter);
 
-// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing; only then it
-// may be in panels, which have a stride.
+// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
+// have a stride.
 template <class T>
 struct Product {
   int64_t m, n, k;
