@@ -90,6 +90,16 @@ void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, i
   packing_.transpose(item, parameters_.data(), transposed_.data());
 }
 
+template <class T>
+std::array<Wanted<T>, max_wanted> Packed<T>::wanted(const Item& item) const {
+  std::array<Wanted<T>, max_wanted> all;
+  all.fill({parameters_.data() + item.offset, k_.panel * item.width});
+  if (copies_slots())
+    for (int i = 0; i < n_slots_; i++) all[size_t(i) + 1].data = slots_[i].data() + item.offset;
+  all.back() = packing_.transposed_part(item, transposed_.data());
+  return all;
+}
+
 template class Packed<float>;
 template class Packed<double>;
 

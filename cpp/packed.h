@@ -3,6 +3,8 @@
 // large networks stay in the user's arrays: a copy of them would take more memory than it saves time.
 #pragma once
 
+#include <array>
+
 #include "steps.h"
 #include "workspace.h"
 
@@ -28,6 +30,8 @@ class Packed {
   int bad_layer() const;
   // Move the item's parameters along its gradient; each thread says which one it is.
   void update(const Item& item, const T* dW, const Update<T>& update, int thread);
+  // What an update of the item works on.
+  std::array<Wanted<T>, max_wanted> wanted(const Item& item) const;
   // Penalise, and limit, an item's gradient.
   void penalize(const Item& item, T* dW) const;
   // The items whose neurons' weights lie in them as a whole, if their norms are limited; and limit them.

@@ -110,7 +110,8 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, const Samples<T
 }
 
 template <class T>
-void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW) const {
+void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
+                         const Wanted<T>* wanted) const {
   const size_t l = part.l;
   const Matrix<const T> A = read_only(ws.A_in_panels[l].data ? ws.A_in_panels[l] : ws.A[l]);
   const Matrix<const T> delta = read_only(ws.delta_in_panels[l + 1].data ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
@@ -122,8 +123,9 @@ void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool 
     std::fill(dW + rows, dW + width, T(0));
     return;
   }
-  kernels.multiply(
-      {part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to, accumulate});
+  Product<T> product{part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to, accumulate};
+  if (wanted) std::copy_n(wanted, max_wanted, product.wanted);
+  kernels.multiply(product);
 }
 
 template <class T>

@@ -35,7 +35,8 @@ struct Passes {
   void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;
 
   // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
-  void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW) const;
+  void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
+                const Wanted<T>* wanted = nullptr) const;
 };
 
 // [W; b] of every layer where they lie in the flat buffer. Kernels read past the end of its rows.

@@ -198,6 +198,14 @@ void Packing<T>::transpose(const Part& part, const T* packed, T* all) const {
 }
 
 template <class T>
+Wanted<T> Packing<T>::transposed_part(const Part& part, const T* all) const {
+  const Layer& layer = net_.layers[part.l];
+  const int64_t width = std::min(kernels_.panel, round_up(layer.n_in - part.first, kernels_.lanes));
+  return {all + transposed_start_[part.l] + part.first * layer.n_out + part.column * width,
+          kernels_.panel * layer.n_out};
+}
+
+template <class T>
 int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, int64_t n) {
   int64_t row = row_stride<T>(net.n_in() + 1, kernels.lanes);
   for (const Layer& layer : net.layers) row += 2 * row_stride<T>(layer.n_out + 1, kernels.lanes);

@@ -65,6 +65,8 @@ class Packing {
   Matrix<const T> transposed(const T* packed, const T* all, size_t l) const;
   // Renew what a part of W, whose first row is a multiple of a panel's width, is to its transpose.
   void transpose(const Part& part, const T* packed, T* all) const;
+  // Where that is.
+  Wanted<T> transposed_part(const Part& part, const T* all) const;
 
  private:
   static constexpr double whole = 1e18;

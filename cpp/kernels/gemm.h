@@ -34,17 +34,24 @@ struct Tile {
   bool accumulate;
   T* beside;
   T parameter;
+  const T* wanted[max_wanted];
   void (*pass)(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter);
 };
 
 // What becomes of a tile: `finish` of each vector in registers, `pass` over the tile in memory.
 struct Plain {
+  static constexpr bool fetches = false;
   template <class T>
   static Vector<T> finish(Vector<T> sum, const T*, T) {
     return sum;
   }
   template <class T>
   static void pass(const Tile<T>&, int64_t, int64_t) {}
+};
+
+// Asks for the lines of what comes next, a few in each step.
+struct Fetching : Plain {
+  static constexpr bool fetches = true;
 };
 
 template <class S>
@@ -98,9 +105,17 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   const T* a = t.a;
   const T* b = t.b;
   const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
+  [[maybe_unused]] int64_t fetched = 0, fetched_end = MR * NV * L;
   for (int64_t left = t.k; left > 0; left -= t.a_run, a += t.a_jump)
     for (int64_t run = left < t.a_run ? left : t.a_run; run > 0; run--, a += a_column, b += b_row) {
       Vector<T> row[NV];
+      if constexpr (F::fetches) {
+        if (fetched < fetched_end) {
+#pragma GCC unroll 16
+          for (int w = 0; w < max_wanted; w++) __builtin_prefetch(t.wanted[w] + fetched);
+          fetched += 64 / int64_t(sizeof(T));
+        }
+      }
 #pragma GCC unroll 16
       for (int j = 0; j < NV; j++) row[j] = load(b + j * L);
 #pragma GCC unroll 16
@@ -135,10 +150,16 @@ inline __attribute__((always_inline)) void multiply_rows(int64_t rows, const Til
 
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
 template <class F, int NV, class T>
-inline __attribute__((always_inline)) void multiply_panel(int64_t m, Tile<T> t) {
+inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, int64_t m, Tile<T> t) {
   const int64_t blocks = (m + tile_rows - 1) / tile_rows;
   for (int64_t block = 0, done = 0; block < blocks; block++) {
     int64_t rows = (m - done) / (blocks - block);
+    if (F::fetches) {
+      constexpr int64_t piece = tile_vectors * lanes<T>;
+      const int64_t row = (t.c - p.c.data) / t.c_row;
+      for (int w = 0; w < max_wanted; w++)
+        t.wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
+    }
     multiply_rows<F, int(tile_rows), NV>(rows, t);
     F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
@@ -166,7 +187,7 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
     t.a = a + i * p.a.panel_rows;
     t.c = c + i * t.c_row;
     t.beside = beside + i * t.c_row;
-    multiply_panel<F, NV>(p.m - i < rows ? p.m - i : rows, t);
+    multiply_panel<F, NV>(p, p.m - i < rows ? p.m - i : rows, t);
   }
 }
 
@@ -174,7 +195,7 @@ template <class F, class T>
 void multiply_finished(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, pass};
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, {}, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -196,7 +217,10 @@ void multiply_finished(const Product<T>& p, Pass<T> pass) {
 
 template <class T>
 void multiply(const Product<T>& p) {
-  multiply_finished<Plain, T>(p, nullptr);
+  if (p.wanted[0].data)
+    multiply_finished<Fetching, T>(p, nullptr);
+  else
+    multiply_finished<Plain, T>(p, nullptr);
 }
 
 template <class S, class T>

@@ -34,6 +34,14 @@ using Differentiate = void (*)(T* delta, const T* at, int64_t rows, int64_t n, i
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
 // have a stride.
+// What is wanted next of something as large as C: it lies in pieces, each of as many rows as a panel has columns.
+template <class T>
+struct Wanted {
+  const T* data = nullptr;
+  int64_t piece = 0;  // from a piece to the next
+};
+constexpr int max_wanted = 2 + max_slots;
+
 template <class T>
 struct Product {
   int64_t m, n, k;
@@ -46,6 +54,8 @@ struct Product {
   // with a derivative, where that is taken.
   T* beside = nullptr;
   T parameter = 0;  // of the activation
+  // Fetched into the cache while the product is computed: all of them, or none.
+  Wanted<T> wanted[max_wanted] = {};
 };
 
 template <class T>
