@@ -60,7 +60,7 @@ void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, in
       drop(ws.A[l + 1], l + 1, first, n);
     }
     if (layer.n_out % kernels.lanes != 0)  // the kernels have overwritten the ones
-      for (int64_t i = 0; i < n; i++) a.data[i * a.stride + layer.n_out] = 1;
+      for (int64_t i = 0; i < n; i++) *element(a, i, layer.n_out) = 1;
   }
 }
 

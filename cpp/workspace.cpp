@@ -16,7 +16,7 @@ namespace {
 constexpr size_t cache_line = 64, huge_page = 2 << 20;
 // What a block's rows leave should fit the second-level cache beside the parameters; below so many
 // rows the products lose more than the cache gains.
-constexpr int64_t block_bytes = 512 * 1024, fewest_rows = 256;
+constexpr int64_t block_bytes = 512 * 1024;
 
 // What a product with A.T may find in plain rows.
 constexpr int64_t plain_bytes = 256 * 1024;
@@ -26,13 +26,6 @@ template <class T>
 int64_t row_stride(int64_t n, int64_t lanes) {
   const int64_t stride = round_up(n, lanes);
   return stride * int64_t(sizeof(T)) % 1024 ? stride : stride + int64_t(cache_line / sizeof(T));
-}
-
-// Where row i and column j of x are, of which the panels have a stride.
-template <class T>
-T* element(const Matrix<T>& x, int64_t i, int64_t j) {
-  const int64_t first = x.panel_rows ? j / x.stride * x.stride : 0;  // column of j's panel
-  return x.data + first * x.panel_rows + i * x.stride + j - first;
 }
 
 // Large blocks of runs that are over, kept for the next ones: the system takes longer to hand out new pages than a
@@ -206,39 +199,38 @@ Wanted<T> Packing<T>::transposed_part(const Part& part, const T* all) const {
 }
 
 template <class T>
-int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, int64_t n) {
+int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, int64_t n, int64_t fewest) {
   int64_t row = row_stride<T>(net.n_in() + 1, kernels.lanes);
   for (const Layer& layer : net.layers) row += 2 * row_stride<T>(layer.n_out + 1, kernels.lanes);
   const int64_t fitting = block_bytes / (row * int64_t(sizeof(T)));
-  return std::clamp<int64_t>(n, 1, std::max(fitting, fewest_rows));
+  return std::clamp<int64_t>(n, 1, std::max(fitting, fewest));
 }
 
 template <class T>
 Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout)
     : rows(rows) {
-  const auto takes_z = [&](size_t l) {
-    return needs_z(net.layers[l - 1].activation) || dropout.drops(l, net.layers.size());
-  };
+  const size_t L = net.layers.size();
+  const auto takes_z = [&](size_t l) { return needs_z(net.layers[l - 1].activation) || dropout.drops(l, L); };
   const auto allocate = [&](int64_t n) { return buffers_.emplace_back(n, Contents::anything).data(); };
-  for (size_t l = 0; l <= net.layers.size(); l++) {
+  for (size_t l = 0; l <= L; l++) {
     const int64_t columns = (l == 0 ? net.n_in() : net.layers[l - 1].n_out) + 1;
     const int64_t stride = row_stride<T>(columns, kernels.lanes);
-    const auto plain = [&](bool kept) { return Matrix<T>{kept ? allocate(rows * stride) : nullptr, stride, 0}; };
-    const auto in_panels = [&](bool kept) {
-      const bool pays = rows * stride * int64_t(sizeof(T)) > plain_bytes;
-      // One row more, so that the panels do not lie a power of two apart.
-      T* data = kept && pays ? allocate(round_up(columns, kernels.panel) * (rows + 1)) : nullptr;
-      return Matrix<T>{data, kernels.panel, rows + 1};
+    const bool pays = keep >= backward && rows * stride * int64_t(sizeof(T)) > plain_bytes;
+    // Those of the output, what a layer of one neuron reads, and what is dropped are needed as rows.
+    const bool only = pays && keep == backward && l < L && !net.layers[l].across() && !(l > 0 && dropout.drops(l, L));
+    const auto plain = [&] { return Matrix<T>{allocate(rows * stride), stride, 0}; };
+    // One row more, so that panels do not lie a power of two apart.
+    const auto in_panels = [&] {
+      return Matrix<T>{allocate(round_up(columns, kernels.panel) * (rows + 1)), kernels.panel, rows + 1};
     };
-    const Matrix<T> copy = in_panels(l < net.layers.size() && keep >= backward);
-    // Inputs are laid where they are wanted.
-    const bool laid = l == 0 && copy.data && !net.layers[0].across();
-    A.push_back(laid ? copy : plain(true));
-    A_in_panels.push_back(laid ? Matrix<T>{} : copy);
+    const auto one = [&](bool kept) { return !kept ? Matrix<T>{} : only ? in_panels() : plain(); };
+    const auto copy = [&](bool kept) { return kept && pays && !only ? in_panels() : Matrix<T>{}; };
+    A.push_back(one(true));
     for (int64_t i = 0; i < rows; i++) *element(A[l], i, columns - 1) = 1;
-    Z.push_back(plain(l > 0 && (keep == everything || (keep == backward && takes_z(l)))));
-    delta.push_back(plain(l > 0 && keep >= backward));
-    delta_in_panels.push_back(in_panels(l > 0 && keep >= backward));
+    Z.push_back(one(l > 0 && (keep == everything || (keep == backward && takes_z(l)))));
+    delta.push_back(one(l > 0 && keep >= backward));
+    A_in_panels.push_back(copy(l < L));
+    delta_in_panels.push_back(copy(l > 0));
   }
   Y = allocate(rows * net.n_out());
   weight = allocate(rows);

@@ -77,21 +77,28 @@ class Packing {
   int64_t size_ = 0, transposed_size_ = 0;
 };
 
+// Where row i and column j of x are; panels have a stride.
+template <class T>
+T* element(const Matrix<T>& x, int64_t i, int64_t j) {
+  const int64_t first = x.panel_rows ? j / x.stride * x.stride : 0;  // column of j's panel
+  return x.data + first * x.panel_rows + i * x.stride + j - first;
+}
+
 // A[0..L], delta[1..L] and Z, where derivatives need it, for a block of rows. Behind the last neuron of a row stands a
 // one, for the next layer's biases. A product with A.T reads down the columns, where the rows of a wide layer are pages
-// apart: for those there is a copy of A and delta in panels.
+// apart: those lie in panels or, where somebody needs them as rows, have a copy in panels.
 template <class T>
 class Workspace {
  public:
   enum Keep { forward = 0, backward = 1, everything = 2 };
   Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout = {});
 
-  // Rows of a block such that what they leave stays in the cache.
-  static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n);
+  // Rows of a block such that what they leave stays in the cache, but not fewer than `fewest`.
+  static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n, int64_t fewest = 256);
 
   const int64_t rows;
   std::vector<Matrix<T>> A, Z, delta;                   // Z[0] and delta[0] are null, and Z that nobody needs
-  std::vector<Matrix<T>> A_in_panels, delta_in_panels;  // null for narrow layers
+  std::vector<Matrix<T>> A_in_panels, delta_in_panels;  // null where there is no such copy
   T *Y, *weight;                                        // dense
   double* losses;                                       // of each row
 

@@ -207,7 +207,7 @@ void multiply_finished(const Product<T>& p, Pass<T> pass) {
     const int64_t width = p.n - j > L ? panel : L;
     t.b = columns(p.b, j, width, t.b_row);
     t.c = columns(p.c, j, width, t.c_row);
-    t.beside = beside + j;
+    t.beside = beside + (t.c - p.c.data);
     if (width == panel)
       multiply_columns<F, tile_vectors>(p, t);
     else

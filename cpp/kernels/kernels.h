@@ -140,7 +140,7 @@ struct Kernels {
   double speed;       // multiply-adds of a nanosecond, more or less
 
   Multiply<T> multiply;
-  // C = s(A B), and C = (A B) * s' taken at what lies beside C. C has no panels.
+  // C = s(A B), and C = (A B) * s' taken at what lies beside C.
   Multiply<T> multiply_and_activate[Activations::size];
   Multiply<T> multiply_and_differentiate[Activations::size];
   // y[i * y_stride] = row i of A (m, k) times w. What lies behind their last columns does not count.
