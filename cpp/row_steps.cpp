@@ -94,7 +94,7 @@ class RowSteps : public BatchSteps<T> {
     const Update<T> update = make_update(run_, gradient_.data(), packed_.size(), loss);
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
-      if (fused_) passes_.gradient(item, rows, false, dW, packed_.wanted(item).data());
+      if (fused_) passes_.gradient(item, rows, false, dW, threads == 1 ? packed_.wanted(item).data() : nullptr);
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });

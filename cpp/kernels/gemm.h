@@ -112,7 +112,7 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
       if constexpr (F::fetches) {
         if (fetched < fetched_end) {
 #pragma GCC unroll 16
-          for (int w = 0; w < max_wanted; w++) __builtin_prefetch(t.wanted[w] + fetched);
+          for (int w = 0; w < max_wanted; w++) asm volatile("prefetchw %0" : : "m"(t.wanted[w][fetched]));
           fetched += 64 / int64_t(sizeof(T));
         }
       }
