@@ -157,12 +157,35 @@ void Packing<T>::pack(const Part& part, const T* flat, T* packed) const {
 
 template <class T>
 void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
+  if (is_large() && is_whole(part)) {
+    const Layer& layer = net_.layers[part.l];
+    T* to = flat + layer.start + part.first * layer.n_out + part.column;
+    kernels_.copy_past_cache(part.rows, part.width, packed, part.width, to, layer.n_out);
+    return;
+  }
   for_each_row<T>(net_, part, [&](int64_t to, int64_t from, int64_t n) { std::copy_n(packed + from, n, flat + to); });
 }
 
 template <class T>
 void Packing<T>::pack(const T* flat, T* packed) const {
+  if (is_large()) return pack_past_cache(flat, packed);
   for (const Part& part : parts()) pack(part, flat, packed + part.offset);
+}
+
+// Whole panels a few rows at a time, so that memory is read from beginning to end.
+template <class T>
+void Packing<T>::pack_past_cache(const T* flat, T* packed) const {
+  constexpr int64_t few = 8;
+  const int64_t panel = kernels_.panel;
+  for (const Part& part : parts())
+    if (!is_whole(part)) pack(part, flat, packed + part.offset);
+  for (size_t l = 0; l < net_.layers.size(); l++) {
+    const Layer& layer = net_.layers[l];
+    for (int64_t i = 0; i < layer.rows; i += few)
+      for (int64_t j = 0; j + panel <= layer.n_out; j += panel)
+        kernels_.copy_past_cache(std::min(few, layer.rows - i), panel, flat + layer.start + i * layer.n_out + j,
+                                 layer.n_out, packed + start_[l] + j * layer.rows + i * panel, panel);
+  }
 }
 
 template <class T>

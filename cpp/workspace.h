@@ -70,6 +70,13 @@ class Packing {
 
  private:
   static constexpr double whole = 1e18;
+  void pack_past_cache(const T* flat, T* packed) const;
+  // Whether copies of all parameters go past the cache, which has no room for them; and whether they can.
+  bool is_large() const { return size_ * int64_t(sizeof(T)) > 2 << 20; }
+  bool is_whole(const Part& part) const {
+    const Layer& layer = net_.layers[part.l];
+    return !layer.across() && part.column + kernels_.panel <= layer.n_out;
+  }
 
   const Network& net_;
   const Kernels<T>& kernels_;

@@ -251,6 +251,15 @@ void lay_in_panels(const T* from, int64_t from_stride, int64_t m, int64_t n, T* 
 }
 
 template <class T>
+void copy_past_cache(int64_t m, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+  constexpr int64_t L = lanes<T>;
+  const bool aligned = reinterpret_cast<uintptr_t>(to) % sizeof(Vector<T>) == 0 && to_stride % L == 0;
+  for (int64_t i = 0; i < m; i++, from += from_stride, to += to_stride)
+    for (int64_t j = 0; j < n; j += L) aligned ? stream(to + j, load(from + j)) : store(to + j, load(from + j));
+  fence();
+}
+
+template <class T>
 int64_t spin(int64_t rounds) {
   constexpr int n = int(tile_rows * tile_vectors);
   Vector<T> sum[n];

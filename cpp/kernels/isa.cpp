@@ -48,6 +48,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       transpose<T>,
       khatri_rao<T>,
       lay_in_panels<T>,
+      copy_past_cache<T>,
       drop<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,

@@ -174,6 +174,9 @@ struct Kernels {
                      int64_t to_step);
   // The n columns of m rows, copied into panels of panel_rows rows.
   void (*lay_in_panels)(const T* from, int64_t from_stride, int64_t m, int64_t n, T* to, int64_t panel_rows);
+  // m rows of n elements, whole vectors. What is copied is not needed soon, and `to`, where it is aligned to vectors,
+  // does not take room in the cache.
+  void (*copy_past_cache)(int64_t m, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride);
   // In place: elements whose place, with this key, is `dropped` become 0, the others are scaled. Rows count from
   // first_row.
   void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,

@@ -49,6 +49,24 @@ inline void store(T* p, Vector<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
+// A store past the cache, for what is not needed soon: without it, the lines would be read before they are overwritten.
+// p has a vector's alignment. Other threads see such stores after fence().
+#if defined(__AVX512F__)
+inline void stream(float* p, Vector<float> v) { __builtin_ia32_movntps512(p, v); }
+inline void stream(double* p, Vector<double> v) { __builtin_ia32_movntpd512(p, v); }
+inline void fence() { __builtin_ia32_sfence(); }
+#elif defined(__AVX__)
+inline void stream(float* p, Vector<float> v) { __builtin_ia32_movntps256(p, v); }
+inline void stream(double* p, Vector<double> v) { __builtin_ia32_movntpd256(p, v); }
+inline void fence() { __builtin_ia32_sfence(); }
+#else
+template <class T>
+inline void stream(T* p, Vector<T> v) {
+  store(p, v);
+}
+inline void fence() {}
+#endif
+
 template <class T>
 inline Vector<T> broadcast(T x) {
   return x - Vector<T>{};  // unlike 0 + x it keeps the sign of -0, and costs nothing
