@@ -83,7 +83,7 @@ class GroupSteps : public BatchSteps<T> {
       const int64_t rows = std::min(block_, n - done);
       passes.load(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
-      passes.backward(packed_.WT(), task_.samples, task_.loss, scale, 0, rows);
+      passes.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, 0, rows);
       for (const Item& item : packed_.items()) passes.gradient(item, rows, accumulate || done > 0, dW + item.offset);
       for (int64_t i = 0; i < rows; i++) sum += ws.losses[i];
       if (thread == 0) run_.work_done(work(rows));

@@ -219,7 +219,7 @@ double mean_loss(const Network& net, const T* parameters, const Samples<T>& samp
                       const Passes<T> passes{net, kernels<T>(), ws};
                       passes.load(samples, nullptr, start, 0, rows);
                       passes.forward(weights.W, 0, rows);
-                      passes.backward({}, samples, loss, 0, 0, rows);
+                      passes.backward({}, {}, samples, loss, 0, 0, rows);
                       std::copy_n(ws.losses, rows, losses.begin() + start);
                     });
   double sum = 0;
@@ -247,7 +247,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
       if (n <= 0) return;
       passes.load(samples, nullptr, start, first, n);
       passes.forward(weights.W, first, n);
-      passes.backward(transposes.WT, samples, loss, T(1.0 / double(samples.n)), first, n);
+      passes.backward({}, transposes.WT, samples, loss, T(1.0 / double(samples.n)), first, n);
     });
     for (int64_t i = 0; i < rows; i++) J += ws.losses[i];
     for (const auto& part : parts) passes.gradient(part, rows, start > 0, sum.data() + part.offset);
@@ -274,7 +274,7 @@ double trace(const Network& net, const T* parameters, const Samples<T>& samples,
     const int64_t rows = std::min(ws.rows, samples.n - start);
     passes.load(samples, nullptr, start, 0, rows);
     passes.forward(weights.W, 0, rows);
-    if (samples.Y) passes.backward(transposes.WT, samples, loss, T(scale), 0, rows);
+    if (samples.Y) passes.backward({}, transposes.WT, samples, loss, T(scale), 0, rows);
     if (by_net_inputs) {
       const Matrix<T>& a = ws.A[L];
       const Layer& output = net.layers[L - 1];

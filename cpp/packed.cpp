@@ -10,7 +10,7 @@ template <class T>
 Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads)
     : run_(run),
       k_(kernels),
-      packing_(run.net, kernels),
+      packing_(run.net, kernels, run.task.batch_size),
       parameters_(packing_.size(), Contents::anything),
       transposed_(packing_.transposed_size(), Contents::anything),
       n_slots_(slots_of(run.task.rule)),
@@ -97,7 +97,8 @@ std::array<Wanted<T>, max_wanted> Packed<T>::wanted(const Item& item) const {
   all.fill({parameters_.data() + item.offset, k_.panel * item.width});
   if (copies_slots())
     for (int i = 0; i < n_slots_; i++) all[size_t(i) + 1].data = slots_[i].data() + item.offset;
-  all.back() = packing_.transposed_part(item, transposed_.data());
+  const Wanted<T> transposed = packing_.transposed_part(item, transposed_.data());
+  if (transposed.data) all.back() = transposed;
   return all;
 }
 

@@ -77,7 +77,26 @@ void Passes<T>::drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) con
 }
 
 template <class T>
-void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
+void Passes<T>::differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first,
+                              int64_t n) const {
+  const Layer &layer = net.layers[l - 1], &next = net.layers[l];
+  const Matrix<const T> after = read_only(rows_of(ws.delta[l + 1], first));
+  const Matrix<T> delta = rows_of(ws.delta[l], first), at = rows_of(taken_at(l), first);
+  const T parameter = T(layer.parameter);
+  if (WT.data) {
+    kernels.multiply_and_differentiate[layer.activation](
+        {n, layer.n_out, next.n_out, after, false, WT, delta, false, at.data, parameter});
+    return;
+  }
+  kernels.multiply_by_transposed(n, layer.n_out, next.n_out, after, W, delta);
+  const int64_t width = delta.panel_rows ? delta.stride : layer.n_out;
+  for (int64_t j = 0; j < layer.n_out; j += width)
+    kernels.differentiate[layer.activation](element(delta, 0, j), element(at, 0, j), n,
+                                            std::min(width, layer.n_out - j), delta.stride, parameter);
+}
+
+template <class T>
+void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
                          int64_t first, int64_t n) const {
   const size_t L = net.layers.size();
   const Matrix<T> Y_hat = rows_of(ws.A[L], first), slope = rows_of(ws.delta[L], first);
@@ -90,9 +109,7 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& WT, const Samples<T
                                            T(output.parameter));
   for (size_t l = L - 1; l > 0; l--) {
     const Layer &layer = net.layers[l - 1], &next = net.layers[l];
-    kernels.multiply_and_differentiate[layer.activation](
-        {n, layer.n_out, next.n_out, read_only(rows_of(ws.delta[l + 1], first)), false, WT[l],
-         rows_of(ws.delta[l], first), false, rows_of(taken_at(l), first).data, T(layer.parameter)});
+    differentiate(l, W.empty() ? Matrix<const T>{} : W[l], WT[l], first, n);
     if (dropout.drops(l, L)) drop(ws.delta[l], l, first, n);
     // Behind the weights of a layer that lies across stands its bias, which has no delta.
     if (next.across() && layer.n_out % kernels.lanes != 0)

@@ -23,13 +23,17 @@ struct Passes {
   // Z[l] = [A[l-1] 1] @ [W; b]; A[l] = s(Z[l]).
   void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const;
 
-  // losses of the rows and, for a scale that is not 0, delta[l] of every layer.
-  void backward(const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
+  // losses of the rows and, for a scale that is not 0, delta[l] of every layer. Where there is no transpose of W, W is
+  // packed.
+  void backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
                 int64_t first, int64_t n) const;
 
   // Where the derivatives of layer l's activations are taken: A[l], or Z[l] if they need that. Where some of A[l] is
   // dropped, Z[l] holds what it was before.
   const Matrix<T>& taken_at(size_t l) const;
+
+  // delta[l] = (delta[l+1] @ W.T) * s', for l + 1 < L.
+  void differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n) const;
 
   // Drop some of the elements of x, A[l] or delta[l].
   void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;

@@ -65,7 +65,7 @@ class RowSteps : public BatchSteps<T> {
       const int64_t first = item * item_rows, n = std::min(item_rows, rows - first);
       passes_.load(task_.samples, order, start, first, n);
       passes_.forward(packed_.W(), first, n);
-      passes_.backward(packed_.WT(), task_.samples, task_.loss, scale, first, n);
+      passes_.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, first, n);
       if (thread == 0) run_.work_done(row_work * double(n));
     });
   }

@@ -101,13 +101,21 @@ Buffer<T>::Buffer(int64_t n, Contents contents) : memory_(nullptr, Release{0}) {
 }
 
 template <class T>
-Packing<T>::Packing(const Network& net, const Kernels<T>& kernels) : net_(net), kernels_(kernels) {
+Packing<T>::Packing(const Network& net, const Kernels<T>& kernels, int64_t sample_rows)
+    : net_(net), kernels_(kernels), sample_rows_(sample_rows) {
   for (const Layer& layer : net.layers) {
     start_.push_back(size_);
     size_ += size(layer, kernels.lanes);
     transposed_start_.push_back(transposed_size_);
-    if (start_.size() > 1 && !layer.across()) transposed_size_ += layer.n_out * round_up(layer.n_in, kernels.lanes);
+    if (has_transpose(start_.size() - 1)) transposed_size_ += layer.n_out * round_up(layer.n_in, kernels.lanes);
   }
+}
+
+// A few rows cost less by sums over lanes than the transpose of all of W.
+template <class T>
+bool Packing<T>::has_transpose(size_t l) const {
+  constexpr int64_t for_a_row = 16;
+  return l > 0 && !net_.layers[l].across() && sample_rows_ * for_a_row > net_.layers[l].n_out;
 }
 
 template <class T>
@@ -196,13 +204,14 @@ void Packing<T>::unpack(const T* packed, T* flat) const {
 template <class T>
 Matrix<const T> Packing<T>::transposed(const T* packed, const T* all, size_t l) const {
   if (net_.layers[l].across()) return layer(packed, l);
+  if (!has_transpose(l)) return {};
   return {all + transposed_start_[l], 0, net_.layers[l].n_out};
 }
 
 template <class T>
 void Packing<T>::transpose(const Part& part, const T* packed, T* all) const {
   const Layer& layer = net_.layers[part.l];
-  if (part.l == 0 || layer.across()) return;
+  if (!has_transpose(part.l)) return;
   const int64_t n = std::min(kernels_.panel, layer.n_out - part.column);
   const int64_t end = std::min(part.first + part.rows, layer.n_in);
   const T* from = packed + part.offset;
@@ -217,6 +226,7 @@ template <class T>
 Wanted<T> Packing<T>::transposed_part(const Part& part, const T* all) const {
   const Layer& layer = net_.layers[part.l];
   const int64_t width = std::min(kernels_.panel, round_up(layer.n_in - part.first, kernels_.lanes));
+  if (!has_transpose(part.l)) return {};
   return {all + transposed_start_[part.l] + part.first * layer.n_out + part.column * width,
           kernels_.panel * layer.n_out};
 }

@@ -44,7 +44,8 @@ class Packing {
     int64_t column, width, first, rows, offset;
   };
 
-  Packing(const Network& net, const Kernels<T>& kernels);
+  // For products with W.T over so many rows of samples, or few enough to do without transposes.
+  Packing(const Network& net, const Kernels<T>& kernels, int64_t sample_rows = many);
 
   static int64_t size(const Layer& layer, int64_t lanes) {
     return layer.across() ? round_up(layer.rows, lanes) : layer.rows * round_up(layer.n_out, lanes);
@@ -60,7 +61,7 @@ class Packing {
   // All there is, in parts of some `elements` or less, but of a panel's width in rows.
   std::vector<Part> parts(double elements = whole) const;
 
-  // The transposes of W of layers 1.. (0 has no use for one), each packed for itself.
+  // The transposes of W of layers 1.. (0 has no use for one), each packed for itself; null where it does not pay.
   int64_t transposed_size() const { return transposed_size_; }
   Matrix<const T> transposed(const T* packed, const T* all, size_t l) const;
   // Renew what a part of W, whose first row is a multiple of a panel's width, is to its transpose.
@@ -70,6 +71,8 @@ class Packing {
 
  private:
   static constexpr double whole = 1e18;
+  static constexpr int64_t many = int64_t(1) << 40;
+  bool has_transpose(size_t l) const;
   void pack_past_cache(const T* flat, T* packed) const;
   // Whether copies of all parameters go past the cache, which has no room for them; and whether they can.
   bool is_large() const { return size_ * int64_t(sizeof(T)) > 2 << 20; }
@@ -80,6 +83,7 @@ class Packing {
 
   const Network& net_;
   const Kernels<T>& kernels_;
+  const int64_t sample_rows_;
   std::vector<int64_t> start_, transposed_start_;
   int64_t size_ = 0, transposed_size_ = 0;
 };

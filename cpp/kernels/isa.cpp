@@ -32,6 +32,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       {multiply_and_activate<S, T>...},
       {multiply_and_differentiate<S, T>...},
       multiply_by_vector<T>,
+      multiply_by_transposed<T>,
       {activate<S, T>...},
       {differentiate<S, T>...},
       apply_exp<T>,

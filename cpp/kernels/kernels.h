@@ -145,6 +145,9 @@ struct Kernels {
   Multiply<T> multiply_and_differentiate[Activations::size];
   // y[i * y_stride] = row i of A (m, k) times w. What lies behind their last columns does not count.
   void (*multiply_by_vector)(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* w, T* y, int64_t y_stride);
+  // C = A B.T, with A (m, k), B (n, k) and C (m, n). B is packed; A's and B's columns end in zeros, and so do C's.
+  void (*multiply_by_transposed)(int64_t m, int64_t n, int64_t k, const Matrix<const T>& a, const Matrix<const T>& b,
+                                 const Matrix<T>& c);
   Activate<T> activate[Activations::size];
   Differentiate<T> differentiate[Activations::size];
   // n elements, in place: x = exp(x), x = log(x).
