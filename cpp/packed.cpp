@@ -22,15 +22,24 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, i
   if (run.task.penalties.max_norm > 0) panels_ = packing_.parts();
   for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
   for (int i = 0; i < n_slots_; i++) {
-    const int64_t n = copies_slots() ? size() : n_threads * largest_item_;
+    const int64_t n = copies_slots() ? size() + spare : n_threads * (largest_item_ + spare);
     slots_[i] = Buffer<T>(n, Contents::anything);
+    slots_data_[i] = copies_slots() ? place(items_[0], slots_[i].data(), i) : slots_[i].data();
   }
+}
+
+template <class T>
+T* Packed<T>::place(const Item& item, T* memory, int i) const {
+  constexpr int64_t share = spare / (1 + max_slots) / 16 * 16;
+  const auto in_page = [](const T* x) { return int64_t(reinterpret_cast<uintptr_t>(x) / sizeof(T)) % spare; };
+  const int64_t wanted = in_page(parameters_.data() + item.offset) + (i + 1) * share;
+  return memory + (wanted + spare - in_page(memory)) % spare;
 }
 
 template <class T>
 void Packed<T>::read() {
   packing_.pack(run_.parameters, parameters_.data());
-  for (int i = 0; i < n_slots_ && copies_slots(); i++) packing_.pack(run_.task.slots[i], slots_[i].data());
+  for (int i = 0; i < n_slots_ && copies_slots(); i++) packing_.pack(run_.task.slots[i], slots_data_[i]);
   for (const Item& item : items_) packing_.transpose(item, parameters_.data(), transposed_.data());
 }
 
@@ -38,7 +47,7 @@ template <class T>
 void Packed<T>::write(const Item& item) const {
   packing_.unpack(item, parameters_.data() + item.offset, run_.parameters);
   for (int i = 0; i < n_slots_ && copies_slots(); i++)
-    packing_.unpack(item, slots_[i].data() + item.offset, run_.task.slots[i]);
+    packing_.unpack(item, slots_data_[i] + item.offset, run_.task.slots[i]);
 }
 
 // Of the parameters of an item, which lie together, the biases are the last ones.
@@ -80,7 +89,8 @@ template <class T>
 void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, int thread) {
   T* slot[max_slots] = {};
   for (int i = 0; i < n_slots_; i++) {
-    slot[i] = slots_[i].data() + (copies_slots() ? item.offset : thread * largest_item_);
+    slot[i] = copies_slots() ? slots_data_[i] + item.offset
+                             : place(item, slots_data_[i] + thread * (largest_item_ + spare), i);
     if (!copies_slots()) packing_.pack(item, run_.task.slots[i], slot[i]);
   }
   T* W = parameters_.data() + item.offset;
@@ -96,7 +106,7 @@ std::array<Wanted<T>, max_wanted> Packed<T>::wanted(const Item& item) const {
   if ((2 + n_slots_) * size() * int64_t(sizeof(T)) < (2 << 20)) return all;
   all.fill({parameters_.data() + item.offset, k_.panel * item.width});
   if (copies_slots())
-    for (int i = 0; i < n_slots_; i++) all[size_t(i) + 1].data = slots_[i].data() + item.offset;
+    for (int i = 0; i < n_slots_; i++) all[size_t(i) + 1].data = slots_data_[i] + item.offset;
   const Wanted<T> transposed = packing_.transposed_part(item, transposed_.data());
   if (transposed.data) all.back() = transposed;
   return all;

@@ -39,6 +39,11 @@ class Packed {
   void limit_norms(const Item& panel);
 
  private:
+  // Where in `memory`, which has a page to spare, an item of slot i begins. A load waits for a store shortly before it
+  // that is as far into a page: what an update writes lies in different parts of its pages.
+  T* place(const Item& item, T* memory, int i) const;
+  static constexpr int64_t spare = 4096 / int64_t(sizeof(T));
+
   // Slots of no more bytes have a packed copy.
   static constexpr int64_t copied_bytes = 32 << 20;
   bool copies_slots() const { return n_slots_ * size() * int64_t(sizeof(T)) <= copied_bytes; }
@@ -54,7 +59,8 @@ class Packed {
 
   std::vector<Item> items_, panels_;
   int64_t largest_item_ = 0;
-  Buffer<T> slots_[max_slots];  // all of them, or an item's for each thread
+  Buffer<T> slots_[max_slots];
+  T* slots_data_[max_slots] = {};  // all of them, or an item's for each thread
 };
 
 }  // namespace fastmlp
