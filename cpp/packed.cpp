@@ -7,7 +7,7 @@ namespace fastmlp {
 constexpr double item_work = 5e5;  // multiply-adds
 
 template <class T>
-Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads)
+Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads, bool by_columns)
     : run_(run),
       k_(kernels),
       packing_(run.net, kernels, run.task.batch_size),
@@ -19,12 +19,18 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, i
     W_.push_back(packing_.layer(parameters_.data(), l));
     WT_.push_back(packing_.transposed(parameters_.data(), transposed_.data(), l));
   }
+  const auto share = [&](const Item& item) {
+    const int64_t n_out = run.net.layers[item.l].n_out;
+    return n_threads * (item.column + std::min(n_out, item.column + item.width)) / (2 * n_out);
+  };
+  if (by_columns)
+    std::stable_sort(items_.begin(), items_.end(), [&](const Item& a, const Item& b) { return share(a) < share(b); });
   if (run.task.penalties.max_norm > 0) panels_ = packing_.parts();
   for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
   for (int i = 0; i < n_slots_; i++) {
     const int64_t n = copies_slots() ? size() + spare : n_threads * (largest_item_ + spare);
     slots_[i] = Buffer<T>(n, Contents::anything);
-    slots_data_[i] = copies_slots() ? place(items_[0], slots_[i].data(), i) : slots_[i].data();
+    slots_data_[i] = copies_slots() ? place({}, slots_[i].data(), i) : slots_[i].data();
   }
 }
 

@@ -15,8 +15,9 @@ class Packed {
  public:
   using Item = typename Packing<T>::Part;  // what is worked on at a time
 
-  // With items of some 10 us for products over so many rows of samples.
-  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads);
+  // With items of some 10 us for products over so many rows of samples. Threads, which take items in their order, share
+  // the parameters or, where that is wanted, the columns of each layer.
+  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads, bool by_columns = false);
 
   int64_t size() const { return packing_.size(); }
   int64_t largest_item() const { return largest_item_; }

@@ -12,9 +12,9 @@ Matrix<T> rows_of(const Matrix<T>& x, int64_t first) {
   return {x.data + first * x.stride, x.stride, x.panel_rows};
 }
 
-// Columns first.. of x, a multiple of a panel's width, of which no more than a panel is used where there are panels.
+// Columns first.. of x, a multiple of a panel's width.
 template <class T>
-Matrix<const T> columns_of(const Matrix<const T>& x, int64_t first) {
+Matrix<T> columns_of(const Matrix<T>& x, int64_t first) {
   return {x.data + first * (x.panel_rows ? x.panel_rows : 1), x.stride, x.panel_rows};
 }
 
@@ -37,31 +37,48 @@ void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t st
 }
 
 template <class T>
-void Passes<T>::forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const {
-  for (size_t l = 0; l < net.layers.size(); l++) {
-    const Layer& layer = net.layers[l];
-    const Matrix<T> before = rows_of(ws.A[l], first), a = rows_of(ws.A[l + 1], first);
-    const T parameter = T(layer.parameter);
-    T* z = ws.Z[l + 1].data ? rows_of(ws.Z[l + 1], first).data : nullptr;
-    const bool in_one = !layer.across() && (!z || needs_z(layer.activation));
-    const Product<T> product{n, layer.n_out, layer.rows, read_only(before), false, W[l], a, false, z, parameter};
-    if (layer.across())
-      kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W[l].data, a.data, a.stride);
-    else if (in_one)
-      kernels.multiply_and_activate[layer.activation](product);
-    else
-      kernels.multiply(product);
-    if (!in_one) {
-      if (z) std::copy_n(a.data, n * a.stride, z);
-      kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride, parameter);
-    }
-    if (dropout.drops(l + 1, net.layers.size())) {
-      if (!needs_z(layer.activation)) std::copy_n(a.data, n * a.stride, rows_of(ws.Z[l + 1], first).data);
-      drop(ws.A[l + 1], l + 1, first, n);
-    }
-    if (layer.n_out % kernels.lanes != 0)  // the kernels have overwritten the ones
-      for (int64_t i = 0; i < n; i++) *element(a, i, layer.n_out) = 1;
+bool Passes<T>::is_one_product(size_t l) const {
+  const Layer& layer = net.layers[l - 1];
+  return !layer.across() && (!ws.Z[l].data || needs_z(layer.activation));
+}
+
+template <class T>
+void Passes<T>::forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column,
+                        int64_t columns) const {
+  const Layer& layer = net.layers[l - 1];
+  const Matrix<T> a = columns_of(rows_of(ws.A[l], first), column);
+  T* z = ws.Z[l].data ? columns_of(rows_of(ws.Z[l], first), column).data : nullptr;
+  const Multiply<T> multiply = is_one_product(l) ? kernels.multiply_and_activate[layer.activation] : kernels.multiply;
+  multiply({n, columns, layer.rows, read_only(rows_of(ws.A[l - 1], first)), false, columns_of(W, column), a, false, z,
+            T(layer.parameter)});
+  if (column + columns == layer.n_out) lay_ones(l, first, n);
+}
+
+template <class T>
+void Passes<T>::forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n) const {
+  const Layer& layer = net.layers[l - 1];
+  const Matrix<T> before = rows_of(ws.A[l - 1], first), a = rows_of(ws.A[l], first), z = rows_of(ws.Z[l], first);
+  if (layer.across())
+    kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W.data, a.data, a.stride);
+  else
+    forward(W, l, first, n, 0, layer.n_out);
+  if (!is_one_product(l)) {
+    if (z.data) std::copy_n(a.data, n * a.stride, z.data);
+    kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride, T(layer.parameter));
   }
+  if (dropout.drops(l, net.layers.size())) {
+    if (!needs_z(layer.activation)) std::copy_n(a.data, n * a.stride, z.data);
+    drop(ws.A[l], l, first, n);
+  }
+  lay_ones(l, first, n);
+}
+
+// Kernels overwrite those that lie in the last vector of neurons.
+template <class T>
+void Passes<T>::lay_ones(size_t l, int64_t first, int64_t n) const {
+  const int64_t n_out = net.layers[l - 1].n_out;
+  if (n_out % kernels.lanes == 0) return;
+  for (int64_t i = first; i < first + n; i++) *element(ws.A[l], i, n_out) = 1;
 }
 
 template <class T>

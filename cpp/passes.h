@@ -21,7 +21,14 @@ struct Passes {
   void load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
 
   // Z[l] = [A[l-1] 1] @ [W; b]; A[l] = s(Z[l]).
-  void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const;
+  void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const {
+    for (size_t l = 1; l <= net.layers.size(); l++) forward(W[l - 1], l, first, n);
+  }
+  void forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n) const;
+
+  // The same for some columns of A[l], from a multiple of a panel's width on, where that is one product.
+  bool is_one_product(size_t l) const;
+  void forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column, int64_t columns) const;
 
   // losses of the rows and, for a scale that is not 0, delta[l] of every layer. Where there is no transpose of W, W is
   // packed.
@@ -34,6 +41,9 @@ struct Passes {
 
   // delta[l] = (delta[l+1] @ W.T) * s', for l + 1 < L.
   void differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n) const;
+
+  // The ones behind the last neurons of A[l].
+  void lay_ones(size_t l, int64_t first, int64_t n) const;
 
   // Drop some of the elements of x, A[l] or delta[l].
   void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;

@@ -20,7 +20,7 @@ class RowSteps : public BatchSteps<T> {
         passes_{net_, k_, ws_, {task_.dropout}},
         team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
         fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() && work(task_.batch_size) / k_.speed < longest_fused),
-        packed_(run, k_, ws_.rows, team_.size()),
+        packed_(run, k_, ws_.rows, team_.size(), any_by_columns(team_.size())),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
 
   void read() override { packed_.read(); }
@@ -55,18 +55,66 @@ class RowSteps : public BatchSteps<T> {
 
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
 
+  // Load a block of rows and take it through all layers.
   void forward_and_backward(int threads, const int64_t* order, int64_t start, int64_t rows, T scale) {
-    const double row_work = 2 * net_.multiply_adds();
-    const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / row_work));
+    const size_t L = net_.layers.size();
+    const auto load = [&](int64_t first, int64_t n) { passes_.load(task_.samples, order, start, first, n); };
+    const auto backward = [&](int64_t first, int64_t n) {
+      passes_.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, first, n);
+    };
+    if (!any_by_columns(threads))
+      return for_rows(threads, rows, 2 * net_.multiply_adds(), [&](int64_t first, int64_t n) {
+        load(first, n);
+        passes_.forward(packed_.W(), first, n);
+        backward(first, n);
+      });
+    for_rows(threads, rows, 0, load);
+    for (size_t l = 1; l <= L; l++) {
+      const auto forward = [&](int64_t first, int64_t n) { passes_.forward(packed_.W()[l - 1], l, first, n); };
+      if (by_columns(threads, l))
+        forward_columns(threads, l, rows);
+      else
+        for_rows(threads, rows, 0, forward);
+    }
+    for_rows(threads, rows, 2 * net_.multiply_adds(), backward);
+  }
+
+  // body(first, n) for a block's rows, a few at a time.
+  template <class Body>
+  void for_rows(int threads, int64_t rows, double row_work, const Body& body) {
+    const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / (2 * net_.multiply_adds())));
     const int64_t even = (rows + threads * shares - 1) / (threads * shares);
     const int64_t item_rows = threads == 1 ? std::min(rows, most) : std::min(most, even);
     team_.run(threads, (rows + item_rows - 1) / item_rows, [&](int64_t item, int thread) {
       if (run_.stopped) return;
       const int64_t first = item * item_rows, n = std::min(item_rows, rows - first);
-      passes_.load(task_.samples, order, start, first, n);
-      passes_.forward(packed_.W(), first, n);
-      passes_.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, first, n);
+      body(first, n);
       if (thread == 0) run_.work_done(row_work * double(n));
+    });
+  }
+
+  // Whether threads share A[l] by its columns: each then finds in its cache the weights that it has updated.
+  bool by_columns(int threads, size_t l) const {
+    constexpr int64_t fewest = 64 << 10, most = 512 << 10;
+    const Layer& layer = net_.layers[l - 1];
+    const int64_t bytes = layer.rows * layer.n_out * int64_t(sizeof(T)) / threads;
+    return threads > 1 && layer.n_out >= threads * k_.panel && bytes >= fewest && bytes <= most &&
+           passes_.is_one_product(l) && !task_.dropout;
+  }
+
+  bool any_by_columns(int threads) const {
+    bool any = false;
+    for (size_t l = 1; l <= net_.layers.size(); l++) any |= by_columns(threads, l);
+    return any;
+  }
+
+  void forward_columns(int threads, size_t l, int64_t rows) {
+    const int64_t n_out = net_.layers[l - 1].n_out, panel = k_.panel, n_panels = (n_out + panel - 1) / panel;
+    team_.run(threads, n_panels * shares, [&](int64_t item, int) {
+      const int64_t column = item / shares * panel, share = item % shares;
+      const int64_t first = rows * share / shares, end = rows * (share + 1) / shares;
+      if (first < end && !run_.stopped)
+        passes_.forward(packed_.W()[l - 1], l, first, end - first, column, std::min(panel, n_out - column));
     });
   }
 
