@@ -17,9 +17,12 @@ inline void copy(const T* from, int64_t n, T* to) {
     std::copy_n(from, n, to);
     return;
   }
-  int64_t i = 0;
-  for (; i + piece <= n; i += piece) std::memcpy(to + i, from + i, 16);
-  for (; i < n; i++) to[i] = from[i];
+  if (n < piece) {
+    for (int64_t i = 0; i < n; i++) to[i] = from[i];
+    return;
+  }
+  for (int64_t i = 0; i + piece < n; i += piece) std::memcpy(to + i, from + i, 16);
+  std::memcpy(to + n - piece, from + n - piece, 16);  // over some of the one before, where there is a rest
 }
 
 // X (n, n_in): dense or, where that is null, sparse as in SciPy's CSR format. Row i has data[k] in column indices[k],
