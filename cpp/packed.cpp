@@ -109,7 +109,6 @@ void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, i
 template <class T>
 std::array<Wanted<T>, max_wanted> Packed<T>::wanted(const Item& item) const {
   std::array<Wanted<T>, max_wanted> all;
-  if ((2 + n_slots_) * size() * int64_t(sizeof(T)) < (2 << 20)) return all;
   all.fill({parameters_.data() + item.offset, k_.panel * item.width});
   if (copies_slots())
     for (int i = 0; i < n_slots_; i++) all[size_t(i) + 1].data = slots_data_[i] + item.offset;

@@ -157,9 +157,8 @@ void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool 
     std::fill(dW + rows, dW + width, T(0));
     return;
   }
-  Product<T> product{part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to, accumulate};
-  if (wanted) std::copy_n(wanted, max_wanted, product.wanted);
-  kernels.multiply(product);
+  kernels.multiply({part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to, accumulate,
+                    nullptr, 0, wanted});
 }
 
 template <class T>

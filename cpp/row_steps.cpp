@@ -140,9 +140,14 @@ class RowSteps : public BatchSteps<T> {
     if (penalizes && first)
       for_each_item(threads, [&](const Item& item, int) { packed_.penalize(item, gradient_.data() + item.offset); });
     const Update<T> update = make_update(run_, gradient_.data(), packed_.size(), loss);
+    // With more threads that costs what it saves.
+    const bool fetches = threads == 1 && packed_.is_large();
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
-      if (fused_) passes_.gradient(item, rows, false, dW, threads == 1 ? packed_.wanted(item).data() : nullptr);
+      if (fused_ && fetches)
+        passes_.gradient(item, rows, false, dW, packed_.wanted(item).data());
+      else if (fused_)
+        passes_.gradient(item, rows, false, dW);
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });

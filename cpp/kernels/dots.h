@@ -38,25 +38,11 @@ inline Vector<T> sums_of_lanes(const Vector<T> (&v)[n]) {
   }
 }
 
-// The sums of n products of rows, before and after those of their lanes.
-template <int n, class T>
-struct DotSums {
-  static constexpr int L = int(lanes<T>), groups = (n + L - 1) / L;
-  Vector<T> of_lanes[groups][L] = {};
-  T results[groups * L];
-
-  inline Vector<T>& operator[](int i) { return of_lanes[i / L][i % L]; }
-  inline void finish() {
-#pragma GCC unroll 16
-    for (int g = 0; g < groups; g++) store(results + g * L, sums_of_lanes<L, T>(of_lanes[g]));
-  }
-};
-
 // A tile of MR rows of A by MC rows of B, added up over k columns; C has row stride n.
 template <int MR, int MC, class T>
 inline void dot_tile(int64_t k, const T* A, const T* B, T* C, int64_t n, bool accumulate) {
-  constexpr int L = int(lanes<T>);
-  DotSums<MR * MC, T> sum;
+  constexpr int L = int(lanes<T>), groups = (MR * MC + L - 1) / L;
+  Vector<T> sum[groups][L] = {};
   for (int64_t p = 0; p < k; p += L) {
     Vector<T> column[MC];
 #pragma GCC unroll 16
@@ -65,19 +51,21 @@ inline void dot_tile(int64_t k, const T* A, const T* B, T* C, int64_t n, bool ac
     for (int r = 0; r < MR; r++) {
       const Vector<T> row = load(A + r * k + p);
 #pragma GCC unroll 16
-      for (int c = 0; c < MC; c++) sum[r * MC + c] += row * column[c];
+      for (int c = 0; c < MC; c++) sum[(r * MC + c) / L][(r * MC + c) % L] += row * column[c];
     }
   }
-  sum.finish();
+  T results[groups * L];
+#pragma GCC unroll 16
+  for (int g = 0; g < groups; g++) store(results + g * L, sums_of_lanes<L, T>(sum[g]));
   if (accumulate)
     for (int r = 0; r < MR; r++)
-      for (int c = 0; c < MC; c++) sum.results[r * MC + c] += C[r * n + c];
+      for (int c = 0; c < MC; c++) results[r * MC + c] += C[r * n + c];
   if (n == MC) {
-    __builtin_memcpy(C, sum.results, MR * MC * sizeof(T));
+    __builtin_memcpy(C, results, MR * MC * sizeof(T));
     return;
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < MR; r++) __builtin_memcpy(C + r * n, sum.results + r * MC, MC * sizeof(T));
+  for (int r = 0; r < MR; r++) __builtin_memcpy(C + r * n, results + r * MC, MC * sizeof(T));
 }
 
 template <int MR, int MC, class T>
@@ -119,8 +107,8 @@ struct PanelRows {
 
 template <int MR, int MC, class T>
 inline void dot_panels(PanelRows<T> t) {
-  constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
-  DotSums<MR * MC, T> sum;
+  constexpr int L = int(lanes<T>), panel = int(tile_vectors) * L, groups = (MR * MC + L - 1) / L;
+  Vector<T> sum[groups][L] = {};
   for (; t.k > 0; t.k -= panel, t.a += t.a_panel, t.b += t.b_panel) {
     const int64_t width = t.k > L ? panel : L;
     const T* b = t.b + t.b_first * width;
@@ -132,13 +120,15 @@ inline void dot_panels(PanelRows<T> t) {
       for (int r = 0; r < MR; r++) {
         const Vector<T> row = load(t.a + r * t.a_row + p);
 #pragma GCC unroll 16
-        for (int c = 0; c < MC; c++) sum[r * MC + c] += row * column[c];
+        for (int c = 0; c < MC; c++) sum[(r * MC + c) / L][(r * MC + c) % L] += row * column[c];
       }
     }
   }
-  sum.finish();
+  T results[groups * L];
 #pragma GCC unroll 16
-  for (int r = 0; r < MR; r++) __builtin_memcpy(t.c + r * t.c_row, sum.results + r * MC, MC * sizeof(T));
+  for (int g = 0; g < groups; g++) store(results + g * L, sums_of_lanes<L, T>(sum[g]));
+#pragma GCC unroll 16
+  for (int r = 0; r < MR; r++) __builtin_memcpy(t.c + r * t.c_row, results + r * MC, MC * sizeof(T));
 }
 
 template <int MR, int MC, class T>

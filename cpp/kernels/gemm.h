@@ -34,7 +34,7 @@ struct Tile {
   bool accumulate;
   T* beside;
   T parameter;
-  const T* wanted[max_wanted];
+  const T* const* wanted;
   void (*pass)(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter);
 };
 
@@ -102,29 +102,46 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 16
     for (int j = 0; j < NV; j++) sum[i][j] = Vector<T>{};
-  const T* a = t.a;
+  // A few pointers, and what is multiples of a row apart from them: an address for each row takes more registers than
+  // there are. The compiler would see through them.
+  constexpr int rows = 5, pointers = (MR + rows - 1) / rows;
+  const T* a[pointers];
+#pragma GCC unroll 16
+  for (int g = 0; g < pointers; g++) {
+    a[g] = t.a + g * rows * t.a_row;
+    asm("" : "+r"(a[g]));
+  }
   const T* b = t.b;
   const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
   [[maybe_unused]] int64_t fetched = 0, fetched_end = MR * NV * L;
-  for (int64_t left = t.k; left > 0; left -= t.a_run, a += t.a_jump)
-    for (int64_t run = left < t.a_run ? left : t.a_run; run > 0; run--, a += a_column, b += b_row) {
-      Vector<T> row[NV];
+  for (int64_t left = t.k;;) {
+    int64_t run = left < t.a_run ? left : t.a_run;
+    left -= run;
+    do {
       if constexpr (F::fetches) {
         if (fetched < fetched_end) {
 #pragma GCC unroll 16
-          for (int w = 0; w < max_wanted; w++) asm volatile("prefetchw %0" : : "m"(t.wanted[w][fetched]));
+          for (int w = 0; w < max_wanted; w++) fetch_to_write(t.wanted[w] + fetched);
           fetched += 64 / int64_t(sizeof(T));
         }
       }
+      Vector<T> row[NV];
 #pragma GCC unroll 16
       for (int j = 0; j < NV; j++) row[j] = load(b + j * L);
 #pragma GCC unroll 16
       for (int i = 0; i < MR; i++) {
-        Vector<T> factor = broadcast(a[i * a_row]);
+        Vector<T> factor = broadcast(a[i / rows][i % rows * a_row]);
 #pragma GCC unroll 16
         for (int j = 0; j < NV; j++) sum[i][j] += factor * row[j];
       }
-    }
+#pragma GCC unroll 16
+      for (int g = 0; g < pointers; g++) a[g] += a_column;
+      b += b_row;
+    } while (--run > 0);
+    if (left == 0) break;
+#pragma GCC unroll 16
+    for (int g = 0; g < pointers; g++) a[g] += t.a_jump;
+  }
   if (t.accumulate) {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++)
@@ -154,11 +171,13 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
   const int64_t blocks = (m + tile_rows - 1) / tile_rows;
   for (int64_t block = 0, done = 0; block < blocks; block++) {
     int64_t rows = (m - done) / (blocks - block);
-    if (F::fetches) {
+    [[maybe_unused]] const T* wanted[max_wanted];
+    if constexpr (F::fetches) {
       constexpr int64_t piece = tile_vectors * lanes<T>;
       const int64_t row = (t.c - p.c.data) / t.c_row;
       for (int w = 0; w < max_wanted; w++)
-        t.wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
+        wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
+      t.wanted = wanted;
     }
     multiply_rows<F, int(tile_rows), NV>(rows, t);
     F::template pass<T>(t, rows, NV * lanes<T>);
@@ -195,7 +214,7 @@ template <class F, class T>
 void multiply_finished(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, {}, pass};
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, nullptr, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -217,7 +236,7 @@ void multiply_finished(const Product<T>& p, Pass<T> pass) {
 
 template <class T>
 void multiply(const Product<T>& p) {
-  if (p.wanted[0].data)
+  if (p.wanted)
     multiply_finished<Fetching, T>(p, nullptr);
   else
     multiply_finished<Plain, T>(p, nullptr);

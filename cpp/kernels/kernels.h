@@ -54,8 +54,7 @@ struct Product {
   // with a derivative, where that is taken.
   T* beside = nullptr;
   T parameter = 0;  // of the activation
-  // Fetched into the cache while the product is computed: all of them, or none.
-  Wanted<T> wanted[max_wanted] = {};
+  const Wanted<T>* wanted = nullptr;  // max_wanted of them, which are fetched into the cache meanwhile
 };
 
 template <class T>

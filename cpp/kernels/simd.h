@@ -67,6 +67,16 @@ inline void stream(T* p, Vector<T> v) {
 inline void fence() {}
 #endif
 
+// Ask for a cache line that will be written to. GCC has an instruction for that only if it is told of 3DNow or PRFCHW,
+// which every processor with AVX-512 has.
+inline void fetch_to_write(const void* line) {
+#if defined(__AVX512F__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+#else
+  __builtin_prefetch(line, 1);
+#endif
+}
+
 template <class T>
 inline Vector<T> broadcast(T x) {
   return x - Vector<T>{};  // unlike 0 + x it keeps the sign of -0, and costs nothing
