@@ -40,7 +40,7 @@ struct Tile {
 
 // What becomes of a tile: `finish` of each vector in registers, `pass` over the tile in memory.
 struct Plain {
-  static constexpr bool fetches = false;
+  static constexpr bool fetches = false, panels = false;
   template <class T>
   static Vector<T> finish(Vector<T> sum, const T*, T) {
     return sum;
@@ -52,6 +52,12 @@ struct Plain {
 // Asks for the lines of what comes next, a few in each step.
 struct Fetching : Plain {
   static constexpr bool fetches = true;
+};
+
+// The same as F, where A is in panels and not transposed.
+template <class F>
+struct OfPanels : F {
+  static constexpr bool panels = true;
 };
 
 template <class S>
@@ -115,7 +121,7 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
   [[maybe_unused]] int64_t fetched = 0, fetched_end = MR * NV * L;
   for (int64_t left = t.k;;) {
-    int64_t run = left < t.a_run ? left : t.a_run;
+    int64_t run = F::panels && t.a_run < left ? t.a_run : left;
     left -= run;
     do {
       if constexpr (F::fetches) {
@@ -138,7 +144,7 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
       for (int g = 0; g < pointers; g++) a[g] += a_column;
       b += b_row;
     } while (--run > 0);
-    if (left == 0) break;
+    if (!F::panels || left == 0) break;
 #pragma GCC unroll 16
     for (int g = 0; g < pointers; g++) a[g] += t.a_jump;
   }
@@ -211,7 +217,7 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
 }
 
 template <class F, class T>
-void multiply_finished(const Product<T>& p, Pass<T> pass) {
+void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
   Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, nullptr, pass};
@@ -234,10 +240,18 @@ void multiply_finished(const Product<T>& p, Pass<T> pass) {
   }
 }
 
+template <class F, class T>
+void multiply_finished(const Product<T>& p, Pass<T> pass) {
+  if (p.a.panel_rows && !p.transposed)
+    multiply_tiles<OfPanels<F>>(p, pass);
+  else
+    multiply_tiles<F>(p, pass);
+}
+
 template <class T>
 void multiply(const Product<T>& p) {
   if (p.wanted)
-    multiply_finished<Fetching, T>(p, nullptr);
+    multiply_tiles<Fetching>(p, Pass<T>{});
   else
     multiply_finished<Plain, T>(p, nullptr);
 }
