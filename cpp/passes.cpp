@@ -30,7 +30,9 @@ void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t st
   const int64_t n_targets = samples.n_targets;
   const auto row = [&](int64_t i) { return order ? order[start + first + i] : start + first + i; };
   samples.X.lay_rows(n, row, net.n_in(), rows_of(ws.A[0], first));
-  if (samples.Y)
+  if (samples.Y && !order)
+    std::copy_n(samples.Y + (start + first) * n_targets, n * n_targets, ws.Y + first * n_targets);
+  else if (samples.Y)
     for (int64_t i = 0; i < n; i++) copy(samples.Y + row(i) * n_targets, n_targets, ws.Y + (first + i) * n_targets);
   if (samples.weight)
     for (int64_t i = 0; i < n; i++) ws.weight[first + i] = samples.weight[row(i)];
