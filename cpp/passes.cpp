@@ -115,8 +115,8 @@ void Passes<T>::differentiate(size_t l, const Matrix<const T>& W, const Matrix<c
 }
 
 template <class T>
-void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
-                         int64_t first, int64_t n) const {
+void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
+                         const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const {
   const size_t L = net.layers.size();
   const Matrix<T> Y_hat = rows_of(ws.A[L], first), slope = rows_of(ws.delta[L], first);
   kernels.loss[loss.id]({loss, Y_hat.data, Y_hat.stride, ws.Y + first * samples.n_targets,
@@ -159,8 +159,8 @@ void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool 
     std::fill(dW + rows, dW + width, T(0));
     return;
   }
-  kernels.multiply({part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to, accumulate,
-                    nullptr, 0, wanted});
+  kernels.multiply({part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to,
+                    accumulate, nullptr, 0, wanted});
 }
 
 template <class T>

@@ -32,8 +32,8 @@ struct Passes {
 
   // losses of the rows and, for a scale that is not 0, delta[l] of every layer. Where there is no transpose of W, W is
   // packed.
-  void backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT, const Samples<T>& samples, const LossOf& loss, T scale,
-                int64_t first, int64_t n) const;
+  void backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
+                const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const;
 
   // Where the derivatives of layer l's activations are taken: A[l], or Z[l] if they need that. Where some of A[l] is
   // dropped, Z[l] holds what it was before.

@@ -16,10 +16,12 @@ class RowSteps : public BatchSteps<T> {
       : BatchSteps<T>(run),
         net_(run.net),
         task_(run.task),
-        ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size, fewest_in_block), Workspace<T>::backward, {task_.dropout}),
+        ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size, fewest_in_block), Workspace<T>::backward,
+            {task_.dropout}),
         passes_{net_, k_, ws_, {task_.dropout}},
         team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
-        fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() && work(task_.batch_size) / k_.speed < longest_fused),
+        fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() &&
+               work(task_.batch_size) / k_.speed < longest_fused),
         packed_(run, k_, ws_.rows, team_.size(), any_by_columns(team_.size())),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
 
@@ -156,9 +158,10 @@ class RowSteps : public BatchSteps<T> {
                 [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }
 
-  // Multiply-adds between two looks at the clock, 10 ms or so; and of the last part of a step, which nothing
-  // interrupts.
-  static constexpr double longest_item = 5e8, longest_fused = 6e7;
+  // Multiply-adds between two looks at the clock, 10 ms or so.
+  static constexpr double longest_item = 5e8;
+  // Nanoseconds of a step whose last part, less than half of it, nothing interrupts.
+  static constexpr double longest_fused = 6e7;
   // Items of rows for each thread: more than one, so that there is something to take over.
   static constexpr int64_t shares = 2;
   // Of a batch of more rows the parts of the gradient are added up in memory.

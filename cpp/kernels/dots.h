@@ -152,9 +152,11 @@ template <class T>
 void multiply_by_transposed(int64_t m, int64_t n, int64_t k, const Matrix<const T>& a, const Matrix<const T>& b,
                             const Matrix<T>& c) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
-  PanelRows<T> t{k, a.data, a.stride, panel * (a.panel_rows ? a.panel_rows : 1), b.data, 0, panel * b.panel_rows,
+  PanelRows<T> t{k,       a.data,  a.stride, panel * (a.panel_rows ? a.panel_rows : 1), b.data, 0, panel * b.panel_rows,
                  nullptr, c.stride};
-  const auto column = [&](int64_t j) { return c.data + (c.panel_rows ? j / panel * panel * c.panel_rows + j % panel : j); };
+  const auto column = [&](int64_t j) {
+    return c.data + (c.panel_rows ? j / panel * panel * c.panel_rows + j % panel : j);
+  };
   for (; t.b_first < n; t.b_first += dot_columns) {
     t.c = column(t.b_first);
     dot_panel_columns<dot_columns>(n - t.b_first, m, t);

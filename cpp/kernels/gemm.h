@@ -108,8 +108,8 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 16
     for (int j = 0; j < NV; j++) sum[i][j] = Vector<T>{};
-  // A few pointers, and what is multiples of a row apart from them: an address for each row takes more registers than
-  // there are. The compiler would see through them.
+  // A pointer to every fifth row, whose next ones are multiples of a row away: a register for each row is more than
+  // there are. The compiler would put them together again, if it knew how they hang together.
   constexpr int rows = 5, pointers = (MR + rows - 1) / rows;
   const T* a[pointers];
 #pragma GCC unroll 16
@@ -220,7 +220,8 @@ template <class F, class T>
 void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, p.accumulate, nullptr, p.parameter, nullptr, pass};
+  Tile<T> t{p.k,     p.a.data, p.a.stride,   1,       p.k,         0,       nullptr, 0,
+            nullptr, 0,        p.accumulate, nullptr, p.parameter, nullptr, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;

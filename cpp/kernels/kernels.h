@@ -53,7 +53,7 @@ struct Product {
   // Laid out like C. With an activation, where the net inputs go if it needs them for its derivative (null: nowhere);
   // with a derivative, where that is taken.
   T* beside = nullptr;
-  T parameter = 0;  // of the activation
+  T parameter = 0;                    // of the activation
   const Wanted<T>* wanted = nullptr;  // max_wanted of them, which are fetched into the cache meanwhile
 };
 
