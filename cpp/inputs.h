@@ -58,7 +58,10 @@ struct Inputs {
       }
       if (dense) continue;
       laid = to.data + i * to.stride;
-      add_row(r, laid, [=](int64_t j) { return j / width * panel + j % width; });
+      if (to.panel_rows)
+        add_row(r, laid, [=](int64_t j) { return j / width * panel + j % width; });
+      else
+        add_row(r, laid, [](int64_t j) { return j; });
     }
   }
 

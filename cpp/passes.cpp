@@ -45,15 +45,21 @@ bool Passes<T>::is_one_product(size_t l) const {
 }
 
 template <class T>
-void Passes<T>::forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column,
-                        int64_t columns) const {
+void Passes<T>::multiply(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column,
+                         int64_t columns) const {
   const Layer& layer = net.layers[l - 1];
   const Matrix<T> a = columns_of(rows_of(ws.A[l], first), column);
   T* z = ws.Z[l].data ? columns_of(rows_of(ws.Z[l], first), column).data : nullptr;
   const Multiply<T> multiply = is_one_product(l) ? kernels.multiply_and_activate[layer.activation] : kernels.multiply;
   multiply({n, columns, layer.rows, read_only(rows_of(ws.A[l - 1], first)), false, columns_of(W, column), a, false, z,
             T(layer.parameter)});
-  if (column + columns == layer.n_out) lay_ones(l, first, n);
+}
+
+template <class T>
+void Passes<T>::forward_columns(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column,
+                                int64_t columns) const {
+  multiply(W, l, first, n, column, columns);
+  if (column + columns == net.layers[l - 1].n_out) lay_ones(l, first, n);
 }
 
 template <class T>
@@ -63,7 +69,7 @@ void Passes<T>::forward(const Matrix<const T>& W, size_t l, int64_t first, int64
   if (layer.across())
     kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W.data, a.data, a.stride);
   else
-    forward(W, l, first, n, 0, layer.n_out);
+    multiply(W, l, first, n, 0, layer.n_out);
   if (!is_one_product(l)) {
     if (z.data) std::copy_n(a.data, n * a.stride, z.data);
     kernels.activate[layer.activation](a.data, n, layer.n_out, a.stride, T(layer.parameter));

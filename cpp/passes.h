@@ -28,10 +28,11 @@ struct Passes {
 
   // The same for some columns of A[l], from a multiple of a panel's width on, where that is one product.
   bool is_one_product(size_t l) const;
-  void forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column, int64_t columns) const;
+  void forward_columns(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column,
+                       int64_t columns) const;
 
   // losses of the rows and, for a scale that is not 0, delta[l] of every layer. Where there is no transpose of W, W is
-  // packed.
+  // packed and ends in zeros.
   void backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
                 const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const;
 
@@ -39,8 +40,11 @@ struct Passes {
   // dropped, Z[l] holds what it was before.
   const Matrix<T>& taken_at(size_t l) const;
 
-  // delta[l] = (delta[l+1] @ W.T) * s', for l + 1 < L.
+  // delta[l] = (delta[l+1] @ W.T) * s', for l < L.
   void differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n) const;
+
+  // Columns of Z[l] or, where that is one product, of A[l].
+  void multiply(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column, int64_t columns) const;
 
   // The ones behind the last neurons of A[l].
   void lay_ones(size_t l, int64_t first, int64_t n) const;

@@ -19,6 +19,7 @@ class RowSteps : public BatchSteps<T> {
         ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size, fewest_in_block), Workspace<T>::backward,
             {task_.dropout}),
         passes_{net_, k_, ws_, {task_.dropout}},
+        weights_(net_.n_parameters() + Packing<T>(net_, k_, task_.batch_size).transposed_size()),
         team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
         fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() &&
                work(task_.batch_size) / k_.speed < longest_fused),
@@ -53,7 +54,7 @@ class RowSteps : public BatchSteps<T> {
   using Item = typename Packed<T>::Item;
 
   // Of the parameters and their transposes, and of what n rows leave.
-  double exchanged(int64_t n) const { return double(2 * net_.n_parameters() + n * net_.left_by_row()) * sizeof(T); }
+  double exchanged(int64_t n) const { return double(weights_ + n * net_.left_by_row()) * sizeof(T); }
 
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
 
@@ -70,21 +71,22 @@ class RowSteps : public BatchSteps<T> {
         passes_.forward(packed_.W(), first, n);
         backward(first, n);
       });
-    for_rows(threads, rows, 0, load);
+    for_rows(threads, rows, double(net_.n_in()), load);
     for (size_t l = 1; l <= L; l++) {
+      const double row_work = double(net_.layers[l - 1].rows * net_.layers[l - 1].n_out);
       const auto forward = [&](int64_t first, int64_t n) { passes_.forward(packed_.W()[l - 1], l, first, n); };
       if (by_columns(threads, l))
         forward_columns(threads, l, rows);
       else
-        for_rows(threads, rows, 0, forward);
+        for_rows(threads, rows, row_work, forward);
     }
-    for_rows(threads, rows, 2 * net_.multiply_adds(), backward);
+    for_rows(threads, rows, net_.multiply_adds(), backward);
   }
 
   // body(first, n) for a block's rows, a few at a time.
   template <class Body>
   void for_rows(int threads, int64_t rows, double row_work, const Body& body) {
-    const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / (2 * net_.multiply_adds())));
+    const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / row_work));
     const int64_t even = (rows + threads * shares - 1) / (threads * shares);
     const int64_t item_rows = threads == 1 ? std::min(rows, most) : std::min(most, even);
     team_.run(threads, (rows + item_rows - 1) / item_rows, [&](int64_t item, int thread) {
@@ -95,13 +97,14 @@ class RowSteps : public BatchSteps<T> {
     });
   }
 
-  // Whether threads share A[l] by its columns: each then finds in its cache the weights that it has updated.
+  // Whether threads share A[l] by its columns: each then finds in its cache most of the weights, which it has updated.
   bool by_columns(int threads, size_t l) const {
-    constexpr int64_t fewest = 64 << 10, most = 512 << 10;
+    constexpr int64_t fewest = 64 << 10, most = 1 << 20, fewest_samples = 32;
     const Layer& layer = net_.layers[l - 1];
     const int64_t bytes = layer.rows * layer.n_out * int64_t(sizeof(T)) / threads;
-    return threads > 1 && layer.n_out >= threads * k_.panel && bytes >= fewest && bytes <= most &&
-           passes_.is_one_product(l) && !task_.dropout;
+    return threads > 1 && bytes >= fewest && net_.n_parameters() * int64_t(sizeof(T)) / threads <= most &&
+           task_.batch_size >= fewest_samples && layer.n_out >= threads * k_.panel && passes_.is_one_product(l) &&
+           !task_.dropout;
   }
 
   bool any_by_columns(int threads) const {
@@ -110,13 +113,16 @@ class RowSteps : public BatchSteps<T> {
     return any;
   }
 
+  // In items of half the rows of a panel.
   void forward_columns(int threads, size_t l, int64_t rows) {
-    const int64_t n_out = net_.layers[l - 1].n_out, panel = k_.panel, n_panels = (n_out + panel - 1) / panel;
-    team_.run(threads, n_panels * shares, [&](int64_t item, int) {
-      const int64_t column = item / shares * panel, share = item % shares;
-      const int64_t first = rows * share / shares, end = rows * (share + 1) / shares;
-      if (first < end && !run_.stopped)
-        passes_.forward(packed_.W()[l - 1], l, first, end - first, column, std::min(panel, n_out - column));
+    const Layer& layer = net_.layers[l - 1];
+    const int64_t panel = k_.panel, n_panels = (layer.n_out + panel - 1) / panel;
+    team_.run(threads, 2 * n_panels, [&](int64_t item, int thread) {
+      const int64_t column = item / 2 * panel, columns = std::min(panel, layer.n_out - column);
+      const int64_t first = item % 2 * rows / 2, n = (item % 2 + 1) * rows / 2 - first;
+      if (n == 0 || run_.stopped) return;
+      passes_.forward_columns(packed_.W()[l - 1], l, first, n, column, columns);
+      if (thread == 0) run_.work_done(double(n * layer.rows * columns));
     });
   }
 
@@ -134,8 +140,8 @@ class RowSteps : public BatchSteps<T> {
     });
   }
 
-  // Update the parameters and renew their transposes. A gradient that is complete in one go, and needs no norm, is
-  // computed part by part, each used up while it is in the cache.
+  // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no
+  // norm, is computed part by part, each used up while it is in the cache.
   void update(int threads, int64_t rows, double loss) {
     const Penalties& penalties = task_.penalties;
     const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
@@ -143,7 +149,7 @@ class RowSteps : public BatchSteps<T> {
       for_each_item(threads, [&](const Item& item, int) { packed_.penalize(item, gradient_.data() + item.offset); });
     const Update<T> update = make_update(run_, gradient_.data(), packed_.size(), loss);
     // With more threads that costs what it saves.
-    const bool fetches = threads == 1 && packed_.is_large();
+    const bool fetches = threads == 1 && packed_.is_worth_fetching();
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
       if (fused_ && fetches)
@@ -175,6 +181,7 @@ class RowSteps : public BatchSteps<T> {
   const Task<T>& task_;
   Workspace<T> ws_;
   Passes<T> passes_;
+  const int64_t weights_;  // parameters, and transposes of W
   Team team_;
   const bool fused_;
   Packed<T> packed_;

@@ -14,8 +14,7 @@ namespace fastmlp {
 namespace {
 
 constexpr size_t cache_line = 64, huge_page = 2 << 20;
-// What a block's rows leave should fit the second-level cache beside the parameters; below so many
-// rows the products lose more than the cache gains.
+// What a block's rows leave should fit the second-level cache beside the parameters.
 constexpr int64_t block_bytes = 512 * 1024;
 
 // What a product with A.T may find in plain rows.
@@ -165,7 +164,7 @@ void Packing<T>::pack(const Part& part, const T* flat, T* packed) const {
 
 template <class T>
 void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
-  if (is_large() && is_whole(part)) {
+  if (leaves_cache() && is_whole(part)) {
     const Layer& layer = net_.layers[part.l];
     T* to = flat + layer.start + part.first * layer.n_out + part.column;
     kernels_.copy_past_cache(part.rows, part.width, packed, part.width, to, layer.n_out);
@@ -176,24 +175,7 @@ void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
 
 template <class T>
 void Packing<T>::pack(const T* flat, T* packed) const {
-  if (is_large()) return pack_past_cache(flat, packed);
   for (const Part& part : parts()) pack(part, flat, packed + part.offset);
-}
-
-// Whole panels a few rows at a time, so that memory is read from beginning to end.
-template <class T>
-void Packing<T>::pack_past_cache(const T* flat, T* packed) const {
-  constexpr int64_t few = 8;
-  const int64_t panel = kernels_.panel;
-  for (const Part& part : parts())
-    if (!is_whole(part)) pack(part, flat, packed + part.offset);
-  for (size_t l = 0; l < net_.layers.size(); l++) {
-    const Layer& layer = net_.layers[l];
-    for (int64_t i = 0; i < layer.rows; i += few)
-      for (int64_t j = 0; j + panel <= layer.n_out; j += panel)
-        kernels_.copy_past_cache(std::min(few, layer.rows - i), panel, flat + layer.start + i * layer.n_out + j,
-                                 layer.n_out, packed + start_[l] + j * layer.rows + i * panel, panel);
-  }
 }
 
 template <class T>
@@ -248,9 +230,9 @@ Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t r
   for (size_t l = 0; l <= L; l++) {
     const int64_t columns = (l == 0 ? net.n_in() : net.layers[l - 1].n_out) + 1;
     const int64_t stride = row_stride<T>(columns, kernels.lanes);
-    const bool pays = keep >= backward && rows * stride * int64_t(sizeof(T)) > plain_bytes;
+    const bool pays = keep == backward && rows * stride * int64_t(sizeof(T)) > plain_bytes;
     // Those of the output, what a layer of one neuron reads, and what is dropped are needed as rows.
-    const bool only = pays && keep == backward && l < L && !net.layers[l].across() && !(l > 0 && dropout.drops(l, L));
+    const bool only = pays && l < L && !net.layers[l].across() && !(l > 0 && dropout.drops(l, L));
     const auto plain = [&] { return Matrix<T>{allocate(rows * stride), stride, 0}; };
     // One row more, so that panels do not lie a power of two apart.
     const auto in_panels = [&] {

@@ -73,9 +73,8 @@ class Packing {
   static constexpr double whole = 1e18;
   static constexpr int64_t many = int64_t(1) << 40;
   bool has_transpose(size_t l) const;
-  void pack_past_cache(const T* flat, T* packed) const;
-  // Whether copies of all parameters go past the cache, which has no room for them; and whether they can.
-  bool is_large() const { return size_ * int64_t(sizeof(T)) > 2 << 20; }
+  // Whether what all parameters are copied to would not stay in the cache; and whether a part's copy can go past it.
+  bool leaves_cache() const { return size_ * int64_t(sizeof(T)) > 2 << 20; }
   bool is_whole(const Part& part) const {
     const Layer& layer = net_.layers[part.l];
     return !layer.across() && part.column + kernels_.panel <= layer.n_out;

@@ -8,7 +8,7 @@
 namespace fastmlp {
 namespace {
 
-// Products of rows by rows: tiles of a few rows of B, by as many rows of A as there are registers for sums.
+// Tiles of a few rows of B, by as many rows of A as there are registers for sums.
 constexpr int dot_columns = 4, most_dot_rows = 8, dot_sums = FASTMLP_VECTOR_REGISTERS >= 32 ? 16 : 8;
 constexpr int dot_rows(int columns) { return dot_sums / columns < most_dot_rows ? dot_sums / columns : most_dot_rows; }
 

@@ -32,8 +32,6 @@ using Activate = void (*)(T* a, int64_t rows, int64_t n, int64_t stride, T param
 template <class T>
 using Differentiate = void (*)(T* delta, const T* at, int64_t rows, int64_t n, int64_t stride, T parameter);
 
-// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
-// have a stride.
 // What is wanted next of something as large as C: it lies in pieces, each of as many rows as a panel has columns.
 template <class T>
 struct Wanted {
@@ -42,6 +40,8 @@ struct Wanted {
 };
 constexpr int max_wanted = 2 + max_slots;
 
+// C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
+// have a stride. k is at least 1.
 template <class T>
 struct Product {
   int64_t m, n, k;
@@ -144,7 +144,8 @@ struct Kernels {
   Multiply<T> multiply_and_differentiate[Activations::size];
   // y[i * y_stride] = row i of A (m, k) times w. What lies behind their last columns does not count.
   void (*multiply_by_vector)(int64_t m, int64_t k, const T* a, int64_t a_stride, const T* w, T* y, int64_t y_stride);
-  // C = A B.T, with A (m, k), B (n, k) and C (m, n). B is packed; A's and B's columns end in zeros, and so do C's.
+  // C = A B.T, with A (m, k), B (n, k) and C (m, n). B is packed. Columns are multiplied
+  // up to the end of a vector, so A's and B's end in zeros, and so do C's.
   void (*multiply_by_transposed)(int64_t m, int64_t n, int64_t k, const Matrix<const T>& a, const Matrix<const T>& b,
                                  const Matrix<T>& c);
   Activate<T> activate[Activations::size];
