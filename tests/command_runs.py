@@ -18,6 +18,7 @@ import pytest
 
 from fastmlp.cli import main
 
+PRICE = ("train", "houses.csv", "--target", "price")
 QUICK = ("--epochs", "3", "--hidden", "8", "--quiet")
 
 Captured = pytest.CaptureFixture[str]

@@ -74,7 +74,7 @@ def _write_gif(path: str | BinaryIO, figure: Figure, show: Show, frames: range, 
     for i in frames:
         show(i)
         figure.canvas.draw()
-        images.append(Image.fromarray(np.array(figure.canvas.buffer_rgba())[..., :3]))  # type: ignore[attr-defined]
+        images.append(Image.fromarray(np.array(figure.canvas.buffer_rgba())[..., :3]))  # type: ignore[attr-defined]  # of Agg
     # One palette for all, of some of them, so that what stays equal has equal colours, and is stored once.
     some = [np.asarray(images[i]) for i in sorted({0, len(images) // 3, len(images) - 1})]
     palette = Image.fromarray(np.vstack(some)).quantize(255, Image.Quantize.FASTOCTREE)
