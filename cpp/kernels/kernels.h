@@ -7,6 +7,7 @@
 // element do not depend on the size of the matrix around it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "../ops/activations.h"

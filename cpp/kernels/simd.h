@@ -51,7 +51,13 @@ inline void store(T* p, Vector<T> v) {
 
 // A store past the cache, for what is not needed soon: without it, the lines would be read before they are overwritten.
 // p has a vector's alignment. Other threads see such stores after fence().
-#if defined(__AVX512F__)
+#if defined(__AVX__) && defined(__clang__)
+template <class T>
+inline void stream(T* p, Vector<T> v) {
+  __builtin_nontemporal_store(v, reinterpret_cast<Vector<T>*>(p));
+}
+inline void fence() { __builtin_ia32_sfence(); }
+#elif defined(__AVX512F__)
 inline void stream(float* p, Vector<float> v) { __builtin_ia32_movntps512(p, v); }
 inline void stream(double* p, Vector<double> v) { __builtin_ia32_movntpd512(p, v); }
 inline void fence() { __builtin_ia32_sfence(); }
