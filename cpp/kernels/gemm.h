@@ -241,36 +241,54 @@ void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   }
 }
 
-template <class F, class T>
-void multiply_finished(const Product<T>& p, Pass<T> pass) {
-  if (p.a.panel_rows && !p.transposed)
-    multiply_tiles<OfPanels<F>>(p, pass);
-  else
-    multiply_tiles<F>(p, pass);
+// Whether A is read along rows that lie in panels.
+template <class T>
+inline bool in_panels(const Product<T>& p) {
+  return p.a.panel_rows && !p.transposed;
 }
 
 template <class T>
 void multiply(const Product<T>& p) {
   if (p.wanted)
-    multiply_tiles<Fetching>(p, Pass<T>{});
+    multiply_tiles<Fetching, T>(p, nullptr);
+  else if (in_panels(p))
+    multiply_tiles<OfPanels<Plain>, T>(p, nullptr);
   else
-    multiply_finished<Plain, T>(p, nullptr);
+    multiply_tiles<Plain, T>(p, nullptr);
+}
+
+// Products of panels are long: a pass costs them next to nothing, and loops of their own for every activation would
+// make up half of the code.
+template <class T>
+void multiply_and_pass(const Product<T>& p, Pass<T> pass) {
+  if (in_panels(p))
+    multiply_tiles<OfPanels<Passed>>(p, pass);
+  else
+    multiply_tiles<Passed>(p, pass);
 }
 
 template <class S, class T>
 void multiply_and_activate(const Product<T>& p) {
-  if constexpr (S::value_is_short)
-    multiply_finished<ActivatedInRegisters<S>, T>(p, nullptr);
-  else
-    multiply_finished<Passed, T>(p, activate_tile<S, T>);
+  if constexpr (S::is_identity) {
+    multiply(p);
+  } else {
+    if constexpr (S::value_is_short) {
+      if (!in_panels(p)) return multiply_tiles<ActivatedInRegisters<S>, T>(p, nullptr);
+    }
+    multiply_and_pass(p, activate_tile<S, T>);
+  }
 }
 
 template <class S, class T>
 void multiply_and_differentiate(const Product<T>& p) {
-  if constexpr (S::derivative_is_short)
-    multiply_finished<DifferentiatedInRegisters<S>, T>(p, nullptr);
-  else
-    multiply_finished<Passed, T>(p, differentiate_tile<S, T>);
+  if constexpr (S::is_identity) {
+    multiply(p);
+  } else {
+    if constexpr (S::derivative_is_short) {
+      if (!in_panels(p)) return multiply_tiles<DifferentiatedInRegisters<S>, T>(p, nullptr);
+    }
+    multiply_and_pass(p, differentiate_tile<S, T>);
+  }
 }
 
 template <class T>
