@@ -31,7 +31,6 @@ struct Tile {
   int64_t b_row;
   T* c;
   int64_t c_row;
-  bool accumulate;
   T* beside;
   T parameter;
   const T* const* wanted;
@@ -47,6 +46,14 @@ struct Plain {
   }
   template <class T>
   static void pass(const Tile<T>&, int64_t, int64_t) {}
+};
+
+// C += A B: what is beside C is C itself.
+struct Adding : Plain {
+  template <class T>
+  static Vector<T> finish(Vector<T> sum, const T* at, T) {
+    return sum + load(at);
+  }
 };
 
 // Asks for the lines of what comes next, a few in each step.
@@ -100,8 +107,9 @@ struct Passed : Plain {
   }
 };
 
+// Not inlined: the compiler would keep what its caller needs in vector registers, and there it waits for the products.
 template <class F, int MR, int NV, class T>
-inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
+__attribute__((noinline)) void multiply_tile(const Tile<T>& t) {
   constexpr int64_t L = lanes<T>;
   Vector<T> sum[MR][NV];
 #pragma GCC unroll 16
@@ -148,27 +156,23 @@ inline __attribute__((always_inline)) void multiply_tile(const Tile<T>& t) {
 #pragma GCC unroll 16
     for (int g = 0; g < pointers; g++) a[g] += t.a_jump;
   }
-  if (t.accumulate) {
+  T* c = t.c;
+  const T* beside = t.beside;
+  const int64_t c_row = t.c_row;
+  const T parameter = t.parameter;
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++)
+  for (int i = 0; i < MR; i++) {
 #pragma GCC unroll 16
-      for (int j = 0; j < NV; j++) sum[i][j] += load(t.c + i * t.c_row + j * L);
+    for (int j = 0; j < NV; j++) store(c + j * L, F::template finish<T>(sum[i][j], beside + j * L, parameter));
+    c += c_row;
+    beside += c_row;
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < MR; i++)
-#pragma GCC unroll 16
-    for (int j = 0; j < NV; j++) {
-      const int64_t place = i * t.c_row + j * L;
-      store(t.c + place, F::template finish<T>(sum[i][j], t.beside + place, t.parameter));
-    }
 }
 
-template <class F, int MR, int NV, class T>
-inline __attribute__((always_inline)) void multiply_rows(int64_t rows, const Tile<T>& t) {
-  if constexpr (MR > 1) {
-    if (rows < MR) return multiply_rows<F, MR - 1, NV>(rows, t);
-  }
-  multiply_tile<F, MR, NV>(t);
+template <class F, int NV, class T, int... i>
+inline void multiply_rows(int64_t rows, const Tile<T>& t, Indices<i...>) {
+  static constexpr void (*of_rows[])(const Tile<T>&) = {multiply_tile<F, i + 1, NV, T>...};
+  of_rows[rows - 1](t);
 }
 
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
@@ -185,7 +189,7 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
         wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
       t.wanted = wanted;
     }
-    multiply_rows<F, int(tile_rows), NV>(rows, t);
+    multiply_rows<F, NV>(rows, t, FirstIndices<int(tile_rows)>{});
     F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
     t.c += rows * t.c_row;
@@ -220,8 +224,7 @@ template <class F, class T>
 void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k,     p.a.data, p.a.stride,   1,       p.k,         0,       nullptr, 0,
-            nullptr, 0,        p.accumulate, nullptr, p.parameter, nullptr, pass};
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, nullptr, p.parameter, nullptr, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -249,7 +252,9 @@ inline bool in_panels(const Product<T>& p) {
 
 template <class T>
 void multiply(const Product<T>& p) {
-  if (p.wanted)
+  if (p.accumulate)
+    multiply_tiles<Adding, T>(p, nullptr);
+  else if (p.wanted)
     multiply_tiles<Fetching, T>(p, nullptr);
   else if (in_panels(p))
     multiply_tiles<OfPanels<Plain>, T>(p, nullptr);
