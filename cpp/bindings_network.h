@@ -187,7 +187,9 @@ class PyNetwork {
     Kept kept;
     if (training_) return py::none();
     const Claim claim(*this);
-    if (!take_plain(arguments, task, kept) || !all_finite(task.samples)) return py::none();
+    if (!take_plain(arguments, task, kept) || !all_finite(task.samples.Y, task.samples.n * net_.n_out()))
+      return py::none();
+    task.checks_inputs = true;
     const auto optimizer = py::reinterpret_borrow<py::object>(arguments.optimizer);
     Interrupts interrupts;
     Progress progress;
@@ -200,6 +202,10 @@ class PyNetwork {
     } else {
       py::gil_scoped_release release;
       train();
+    }
+    if (progress.bad_inputs) {
+      interrupts.raise();
+      return py::none();
     }
     // Past the optimizer's own __setattr__, which would have it checked again.
     const py::int_ steps(task.steps + progress.steps);

@@ -23,15 +23,26 @@ Matrix<const T> read_only(const Matrix<T>& x) {
   return {x.data, x.stride, x.panel_rows};
 }
 
+// The place of a batch's row in the samples.
+inline auto row_of(const int64_t* order, int64_t start) {
+  return [=](int64_t i) { return order ? order[start + i] : start + i; };
+}
+
 }  // namespace
 
 template <class T>
-void Passes<T>::load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const {
+void Passes<T>::load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first,
+                            int64_t n) const {
+  samples.X.lay_rows(n, row_of(order, start + first), net.n_in(), rows_of(A(0), first));
+}
+
+template <class T>
+void Passes<T>::load_targets(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first,
+                             int64_t n) const {
   const int64_t n_targets = samples.n_targets;
-  const auto row = [&](int64_t i) { return order ? order[start + first + i] : start + first + i; };
-  samples.X.lay_rows(n, row, net.n_in(), rows_of(ws.A[0], first));
+  const auto row = row_of(order, start + first);
   if (samples.Y && !order)
-    std::copy_n(samples.Y + (start + first) * n_targets, n * n_targets, ws.Y + first * n_targets);
+    std::copy_n(samples.Y + row(0) * n_targets, n * n_targets, ws.Y + first * n_targets);
   else if (samples.Y)
     for (int64_t i = 0; i < n; i++) copy(samples.Y + row(i) * n_targets, n_targets, ws.Y + (first + i) * n_targets);
   if (samples.weight)
@@ -51,7 +62,7 @@ void Passes<T>::multiply(const Matrix<const T>& W, size_t l, int64_t first, int6
   const Matrix<T> a = columns_of(rows_of(ws.A[l], first), column);
   T* z = ws.Z[l].data ? columns_of(rows_of(ws.Z[l], first), column).data : nullptr;
   const Multiply<T> multiply = is_one_product(l) ? kernels.multiply_and_activate[layer.activation] : kernels.multiply;
-  multiply({n, columns, layer.rows, read_only(rows_of(ws.A[l - 1], first)), false, columns_of(W, column), a, false, z,
+  multiply({n, columns, layer.rows, read_only(rows_of(A(l - 1), first)), false, columns_of(W, column), a, false, z,
             T(layer.parameter)});
 }
 
@@ -65,7 +76,7 @@ void Passes<T>::forward_columns(const Matrix<const T>& W, size_t l, int64_t firs
 template <class T>
 void Passes<T>::forward(const Matrix<const T>& W, size_t l, int64_t first, int64_t n) const {
   const Layer& layer = net.layers[l - 1];
-  const Matrix<T> before = rows_of(ws.A[l - 1], first), a = rows_of(ws.A[l], first), z = rows_of(ws.Z[l], first);
+  const Matrix<T> before = rows_of(A(l - 1), first), a = rows_of(ws.A[l], first), z = rows_of(ws.Z[l], first);
   if (layer.across())
     kernels.multiply_by_vector(n, layer.rows, before.data, before.stride, W.data, a.data, a.stride);
   else
@@ -146,7 +157,7 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
       if (to.data)
         kernels.lay_in_panels(rows_of(from, first).data, from.stride, n, m, to.data + first * to.stride, to.panel_rows);
     };
-    lay(ws.A[l], ws.A_in_panels[l], columns + 1);
+    lay(A(l), ws.A_in_panels[l], columns + 1);
     lay(ws.delta[l], ws.delta_in_panels[l], columns);
   }
 }
@@ -155,17 +166,17 @@ template <class T>
 void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
                          const Wanted<T>* wanted) const {
   const size_t l = part.l;
-  const Matrix<const T> A = read_only(ws.A_in_panels[l].data ? ws.A_in_panels[l] : ws.A[l]);
+  const Matrix<const T> before = read_only(ws.A_in_panels[l].data ? ws.A_in_panels[l] : A(l));
   const Matrix<const T> delta = read_only(ws.delta_in_panels[l + 1].data ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
   const int64_t width = part.width;
   const Matrix<T> to{dW, width, 0};
   if (net.layers[l].across()) {
     const int64_t rows = net.layers[l].rows;
-    kernels.multiply({1, rows, n, delta, true, A, to, accumulate});
+    kernels.multiply({1, rows, n, delta, true, before, to, accumulate});
     std::fill(dW + rows, dW + width, T(0));
     return;
   }
-  kernels.multiply({part.rows, width, n, columns_of(A, part.first), true, columns_of(delta, part.column), to,
+  kernels.multiply({part.rows, width, n, columns_of(before, part.first), true, columns_of(delta, part.column), to,
                     accumulate, nullptr, 0, wanted});
 }
 

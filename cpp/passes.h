@@ -16,9 +16,16 @@ struct Passes {
   Workspace<T>& ws;
   Dropout dropout{};
   int64_t first_row = 0;  // of the block in its batch, for dropout
+  size_t input = 0;       // which of the workspace's inputs is A[0]
 
-  // A[0], Y and weight = rows order[start + i] (null: start + i) of the samples, for i of first..first+n.
-  void load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
+  // A[0], and Y and weight, = rows order[start + i] (null: start + i) of the samples, for i of first..first+n.
+  void load(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const {
+    load_inputs(samples, order, start, first, n);
+    load_targets(samples, order, start, first, n);
+  }
+  void load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
+  void load_targets(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
+  const Matrix<T>& A(size_t l) const { return l == 0 ? ws.inputs[input] : ws.A[l]; }
 
   // Z[l] = [A[l-1] 1] @ [W; b]; A[l] = s(Z[l]).
   void forward(const std::vector<Matrix<const T>>& W, int64_t first, int64_t n) const {

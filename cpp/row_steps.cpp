@@ -16,14 +16,15 @@ class RowSteps : public BatchSteps<T> {
       : BatchSteps<T>(run),
         net_(run.net),
         task_(run.task),
-        ws_(net_, k_, Workspace<T>::block_rows(net_, k_, task_.batch_size, fewest_in_block), Workspace<T>::backward,
-            {task_.dropout}),
-        passes_{net_, k_, ws_, {task_.dropout}},
+        block_(Workspace<T>::block_rows(net_, k_, task_.batch_size, fewest_in_block)),
         weights_(net_.n_parameters() + Packing<T>(net_, k_, task_.batch_size).transposed_size()),
-        team_(run.choose_threads(work(ws_.rows) / Team::break_even, exchanged(task_.batch_size))),
-        fused_(task_.batch_size <= ws_.rows && !task_.penalties.need_norm() &&
+        team_(run.choose_threads(work(block_) / Team::break_even, exchanged(task_.batch_size))),
+        ws_(net_, k_, block_, Workspace<T>::backward, {task_.dropout}, by_columns(team_.size(), 1) ? team_.size() : 1),
+        passes_{net_, k_, ws_, {task_.dropout}},
+        loaded_(ws_.inputs.size()),
+        fused_(task_.batch_size <= block_ && !task_.penalties.need_norm() &&
                work(task_.batch_size) / k_.speed < longest_fused),
-        packed_(run, k_, ws_.rows, team_.size(), any_by_columns(team_.size())),
+        packed_(run, k_, block_, team_.size(), any_by_columns(team_.size())),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
 
   void read() override { packed_.read(); }
@@ -33,12 +34,12 @@ class RowSteps : public BatchSteps<T> {
   int bad_layer() const override { return packed_.bad_layer(); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
-    const double block_work = work(std::min(n, ws_.rows));
+    const double block_work = work(std::min(n, block_));
     const int threads = block_work < Team::break_even ? 1 : team_.share_step(work(n) / k_.speed, exchanged(n));
     double sum = 0;
     if (task_.dropout) passes_.dropout.seed = draw_seed(*task_.random);
-    for (int64_t done = 0; done < n && !run_.stopped; done += ws_.rows) {
-      const int64_t rows = std::min(ws_.rows, n - done);
+    for (int64_t done = 0; done < n && !run_.stopped; done += block_) {
+      const int64_t rows = std::min(block_, n - done);
       passes_.first_row = done;
       forward_and_backward(threads, order, start + done, rows, T(1.0 / double(n)));
       if (!fused_) add_gradient(threads, rows, done > 0);
@@ -58,30 +59,38 @@ class RowSteps : public BatchSteps<T> {
 
   double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
 
-  // Load a block of rows and take it through all layers.
+  // Load a block of rows and take it through all layers: those that threads share by columns one by one, and what lies
+  // between them in one go.
   void forward_and_backward(int threads, const int64_t* order, int64_t start, int64_t rows, T scale) {
     const size_t L = net_.layers.size();
-    const auto load = [&](int64_t first, int64_t n) { passes_.load(task_.samples, order, start, first, n); };
-    const auto backward = [&](int64_t first, int64_t n) {
-      passes_.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, first, n);
-    };
-    if (!any_by_columns(threads))
-      return for_rows(threads, rows, 2 * net_.multiply_adds(), [&](int64_t first, int64_t n) {
-        load(first, n);
-        passes_.forward(packed_.W(), first, n);
-        backward(first, n);
-      });
-    for_rows(threads, rows, double(net_.n_in()), load);
-    for (size_t l = 1; l <= L; l++) {
-      const double row_work = double(net_.layers[l - 1].rows * net_.layers[l - 1].n_out);
-      const auto forward = [&](int64_t first, int64_t n) { passes_.forward(packed_.W()[l - 1], l, first, n); };
-      if (by_columns(threads, l))
+    at_work_ = {order, start, rows};
+    std::fill(loaded_.begin(), loaded_.end(), 0);
+    for (size_t l = 1, end = 1; l <= L + 1; l = end) {
+      if (l <= L && by_columns(threads, l)) {
         forward_columns(threads, l, rows);
-      else
-        for_rows(threads, rows, row_work, forward);
+        end = l + 1;
+        continue;
+      }
+      double row_work = 0;
+      for (; end <= L && !by_columns(threads, end); end++) row_work += work_of(end);
+      const bool last = end > L;
+      for_rows(threads, rows, row_work + (last ? net_.multiply_adds() : 0), [&](int64_t first, int64_t n) {
+        if (l == 1) load_inputs(passes_, first, n);
+        for (size_t k = l; k < end; k++) passes_.forward(packed_.W()[k - 1], k, first, n);
+        if (!last) return;
+        passes_.load_targets(task_.samples, order, start, first, n);
+        passes_.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, first, n);
+      });
+      if (last) return;
     }
-    for_rows(threads, rows, net_.multiply_adds(), backward);
   }
+
+  void load_inputs(const Passes<T>& passes, int64_t first, int64_t n) {
+    run_.check_inputs(at_work_.order, at_work_.start + first, n);
+    passes.load_inputs(task_.samples, at_work_.order, at_work_.start, first, n);
+  }
+
+  double work_of(size_t l) const { return double(net_.layers[l - 1].rows * net_.layers[l - 1].n_out); }
 
   // body(first, n) for a block's rows, a few at a time.
   template <class Body>
@@ -103,8 +112,18 @@ class RowSteps : public BatchSteps<T> {
     const Layer& layer = net_.layers[l - 1];
     const int64_t bytes = layer.rows * layer.n_out * int64_t(sizeof(T)) / threads;
     return threads > 1 && bytes >= fewest && net_.n_parameters() * int64_t(sizeof(T)) / threads <= most &&
-           task_.batch_size >= fewest_samples && layer.n_out >= threads * k_.panel && passes_.is_one_product(l) &&
-           !task_.dropout;
+           task_.batch_size >= fewest_samples && layer.n_out >= threads * k_.panel && !layer.across() && !task_.dropout;
+  }
+
+  // Passes for a thread. Where threads share the first layer by columns, each has inputs of its own, all of them, which
+  // it loads when it needs them: to load a row twice takes less than to read it from another processor's cache.
+  Passes<T> passes_of(int threads, int thread) {
+    Passes<T> passes = passes_;
+    if (!by_columns(threads, 1)) return passes;
+    passes.input = size_t(thread);
+    if (!loaded_[passes.input]) load_inputs(passes, 0, at_work_.rows);
+    loaded_[passes.input] = 1;
+    return passes;
   }
 
   bool any_by_columns(int threads) const {
@@ -121,7 +140,7 @@ class RowSteps : public BatchSteps<T> {
       const int64_t column = item / 2 * panel, columns = std::min(panel, layer.n_out - column);
       const int64_t first = item % 2 * rows / 2, n = (item % 2 + 1) * rows / 2 - first;
       if (n == 0 || run_.stopped) return;
-      passes_.forward_columns(packed_.W()[l - 1], l, first, n, column, columns);
+      passes_of(threads, thread).forward_columns(packed_.W()[l - 1], l, first, n, column, columns);
       if (thread == 0) run_.work_done(double(n * layer.rows * columns));
     });
   }
@@ -135,7 +154,7 @@ class RowSteps : public BatchSteps<T> {
   void add_gradient(int threads, int64_t rows, bool accumulate) {
     for_each_item(threads, [&](const Item& item, int thread) {
       if (run_.stopped) return;
-      passes_.gradient(item, rows, accumulate, gradient_.data() + item.offset);
+      passes_of(threads, thread).gradient(item, rows, accumulate, gradient_.data() + item.offset);
       if (thread == 0) run_.work_done(double(item.rows * item.width * rows));
     });
   }
@@ -152,10 +171,11 @@ class RowSteps : public BatchSteps<T> {
     const bool fetches = threads == 1 && packed_.is_worth_fetching();
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
+      const Passes<T> passes = passes_of(threads, thread);
       if (fused_ && fetches)
-        passes_.gradient(item, rows, false, dW, packed_.wanted(item).data());
+        passes.gradient(item, rows, false, dW, packed_.wanted(item).data());
       else if (fused_)
-        passes_.gradient(item, rows, false, dW);
+        passes.gradient(item, rows, false, dW);
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });
@@ -179,10 +199,16 @@ class RowSteps : public BatchSteps<T> {
   const Kernels<T>& k_ = kernels<T>();
   const Network& net_;
   const Task<T>& task_;
-  Workspace<T> ws_;
-  Passes<T> passes_;
+  const int64_t block_;    // rows worked off at a time
   const int64_t weights_;  // parameters, and transposes of W
   Team team_;
+  Workspace<T> ws_;
+  Passes<T> passes_;
+  struct {
+    const int64_t* order;
+    int64_t start, rows;
+  } at_work_{};               // the block
+  std::vector<char> loaded_;  // whether each thread's inputs are those of the block
   const bool fused_;
   Packed<T> packed_;
   Buffer<T> gradient_;

@@ -24,7 +24,8 @@ struct Run {
   Progress& progress;
   const Report& report;
   Watch watch{};
-  std::atomic<bool> stopped{false};
+  std::atomic<bool> stopped{false}, bad_inputs{false};
+  bool checks_inputs = false;                   // rows of X as they are loaded
   const bool penalizes = task.penalties.any();  // reports may change numbers, but turn nothing on
   int64_t steps_to_keep = steps_between_keeps();
 
@@ -41,6 +42,16 @@ struct Run {
   // On the caller's thread: report if it is time to.
   void work_done(double multiply_adds) {
     if (watch.due(multiply_adds) && !report(progress, false)) stopped = true;
+  }
+
+  // Look at n rows of X before they are loaded, if nobody has done so yet. The run is over where one is not finite.
+  void check_inputs(const int64_t* order, int64_t start, int64_t n) {
+    if (!checks_inputs) return;
+    const int64_t n_in = net.n_in();
+    bool finite = true;
+    for (int64_t i = start; i < start + n; i++)
+      finite &= kernels<T>().find_nonfinite(task.samples.X.dense + (order ? order[i] : i) * n_in, n_in) < 0;
+    if (!finite) bad_inputs = stopped = true;
   }
 
   // Whether a batch's loss is not finite. The run is over then, and the batch's update is not made.

@@ -39,10 +39,14 @@ int slots_of(int rule, List<U...>) {
 }
 
 template <class T>
-std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
-  if (run.task.dropout) return make_row_steps(run);
+Kind kind_of_steps(const Run<T>& run) {
   const bool extras = run.penalizes || compares_losses(run.task.rule, Optimizers{});
-  switch (kind_of_steps<T>(run.net, run.task.batch_size, extras)) {
+  return run.task.dropout ? Kind::rows : kind_of_steps<T>(run.net, run.task.batch_size, extras);
+}
+
+template <class T>
+std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
+  switch (kind_of_steps(run)) {
     case Kind::single:
       return make_single_steps(run);
     case Kind::columns:
@@ -52,6 +56,40 @@ std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
     default:
       return make_row_steps(run);
   }
+}
+
+// The parameters and slots of a run, to go back to.
+template <class T>
+class Before {
+ public:
+  Before(const Run<T>& run) : n_(run.net.n_parameters()), arrays_{run.parameters} {
+    for (int i = 0; i < slots_of(run.task.rule, Optimizers{}); i++) arrays_.push_back(run.task.slots[i]);
+    for (const T* array : arrays_) kept_.insert(kept_.end(), array, array + n_);
+  }
+  void restore() const {
+    for (size_t i = 0; i < arrays_.size(); i++) std::copy_n(kept_.data() + int64_t(i) * n_, n_, arrays_[i]);
+  }
+
+ private:
+  int64_t n_;
+  std::vector<T*> arrays_;
+  std::vector<T> kept_;
+};
+
+template <class T>
+bool has_finite_inputs(const Run<T>& run) {
+  return kernels<T>().find_nonfinite(run.task.samples.X.dense, run.task.samples.n * run.net.n_in()) < 0;
+}
+
+// Whether rows of X should be looked at when they are loaded for the first time, which takes hardly longer: where steps
+// load rows, and a copy of what they change is small beside X.
+template <class T>
+bool checks_on_the_way(const Run<T>& run) {
+  constexpr int64_t smaller = 8;
+  if (run.task.epochs == 0) return false;
+  const Kind kind = kind_of_steps(run);
+  const int64_t changed = (1 + slots_of(run.task.rule, Optimizers{})) * run.net.n_parameters();
+  return (kind == Kind::rows || kind == Kind::groups) && changed * smaller < run.task.samples.n * run.net.n_in();
 }
 
 // Put parameters that are not finite back to the last ones that were kept.
@@ -158,8 +196,14 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
     return report(p, whole);
   };
   Run<T> run{net, parameters, task, progress, report_as_caller};
-  const auto steps = make_steps(run);
   const int64_t n = task.samples.n;
+  std::optional<Before<T>> before;
+  if (task.checks_inputs && checks_on_the_way(run))
+    before.emplace(run);
+  else if (task.checks_inputs && !has_finite_inputs(run))
+    run.bad_inputs = run.stopped = true;
+  run.checks_inputs = before.has_value();
+  const auto steps = make_steps(run);
   const bool shuffles = task.shuffles && task.batch_size < n;
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
   progress.loss.reserve(size_t(std::min<int64_t>(task.epochs, 1 << 20)));
@@ -168,7 +212,14 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
     if (shuffles) shuffle(*task.random, order.data(), n);
     const double sum = steps->epoch(shuffles ? order.data() : nullptr);
     if (run.stopped) break;
+    run.checks_inputs = false;
     end_epoch(run, *steps, sum / double(n));
+  }
+  // Had all rows been looked at before, those would be to blame, and not what the run came to.
+  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && progress.diverged && !has_finite_inputs(run));
+  if (progress.bad_inputs) {
+    if (before) before->restore();
+    return;
   }
   if (progress.diverged || progress.steps) mend(progress, *steps);
   steps->write();

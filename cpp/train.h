@@ -45,6 +45,7 @@ struct Task {
   int64_t steps;          // done before
   int n_threads;
   bool report_every_epoch;
+  bool checks_inputs;  // whether X, which is dense, may hold numbers that are not finite
 };
 
 // Counts the epochs whose loss is not below the best one by `tolerance`, and ends a run after more than `patience` of
@@ -69,6 +70,8 @@ struct Progress {
   // first; or the batch after it had such a loss (0), and no update was made.
   bool diverged = false;
   int bad_layer = 0;
+  // Whether X held a number that is not finite. Parameters and slots are what they were before the run then.
+  bool bad_inputs = false;
   std::optional<Plateau> plateau;
 };
 

@@ -222,7 +222,8 @@ int64_t Workspace<T>::block_rows(const Network& net, const Kernels<T>& kernels, 
 }
 
 template <class T>
-Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout)
+Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout,
+                        int n_inputs)
     : rows(rows) {
   const size_t L = net.layers.size();
   const auto takes_z = [&](size_t l) { return needs_z(net.layers[l - 1].activation) || dropout.drops(l, L); };
@@ -240,8 +241,13 @@ Workspace<T>::Workspace(const Network& net, const Kernels<T>& kernels, int64_t r
     };
     const auto one = [&](bool kept) { return !kept ? Matrix<T>{} : only ? in_panels() : plain(); };
     const auto copy = [&](bool kept) { return kept && pays && !only ? in_panels() : Matrix<T>{}; };
-    A.push_back(one(true));
-    for (int64_t i = 0; i < rows; i++) *element(A[l], i, columns - 1) = 1;
+    const auto with_ones = [&] {
+      const Matrix<T> x = one(true);
+      for (int64_t i = 0; i < rows; i++) *element(x, i, columns - 1) = 1;
+      return x;
+    };
+    A.push_back(with_ones());
+    for (int i = 0; l == 0 && i < n_inputs; i++) inputs.push_back(i == 0 ? A[0] : with_ones());
     Z.push_back(one(l > 0 && (keep == everything || (keep == backward && takes_z(l)))));
     delta.push_back(one(l > 0 && keep >= backward));
     A_in_panels.push_back(copy(l < L));

@@ -101,7 +101,8 @@ template <class T>
 class Workspace {
  public:
   enum Keep { forward = 0, backward = 1, everything = 2 };
-  Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout = {});
+  Workspace(const Network& net, const Kernels<T>& kernels, int64_t rows, Keep keep, const Dropout& dropout = {},
+            int n_inputs = 1);
 
   // Rows of a block such that what they leave stays in the cache, but not fewer than `fewest`.
   static int64_t block_rows(const Network& net, const Kernels<T>& kernels, int64_t n, int64_t fewest = 256);
@@ -109,6 +110,7 @@ class Workspace {
   const int64_t rows;
   std::vector<Matrix<T>> A, Z, delta;                   // Z[0] and delta[0] are null, and Z that nobody needs
   std::vector<Matrix<T>> A_in_panels, delta_in_panels;  // null where there is no such copy
+  std::vector<Matrix<T>> inputs;                        // A[0], and others like it for threads that have their own
   T *Y, *weight;                                        // dense
   double* losses;                                       // of each row
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
+import fastmlp
 from fastmlp.reference.arrays import Array
 from fastmlp.reference.optimizers import SGD, Adam
 
@@ -112,6 +114,53 @@ def test_bad_inputs_are_named_and_change_nothing(
     ):
         with pytest.raises(error, match=message):
             call()
+    assert np.array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [0, 1500, 2999])
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+@pytest.mark.parametrize(
+    ("sizes", "batch_size", "kind"),
+    [
+        ([64, 48, 2], 100, "rows"),
+        ([64, 256, 2], 100, "rows"),
+        ([20, 64, 64, 3], 2000, "groups"),
+        ([3, 5, 2], 100, "columns"),
+        ([3, 5, 2], 1, "single"),
+    ],
+)
+def test_a_bad_number_takes_the_steps_before_it_back(
+    sizes: list[int], batch_size: int, kind: str, optimizer: Any, row: int, value: float, rng: np.random.Generator
+) -> None:
+    net = fastmlp.Network(sizes, random_state=0)
+    assert net._core.kind_of_steps(batch_size, False) == kind
+    X, Y = (rng.standard_normal((3000, n), np.float32) for n in (sizes[0], sizes[-1]))
+    rule = optimizer(1e-3)
+    arguments: Any = {"epochs": 2, "batch_size": batch_size, "optimizer": rule, "shuffle": False}
+    net.train(X, Y, **arguments)
+    twin, twins_rule = copy.deepcopy((net, rule))
+    bad = X.copy()
+    bad[row, 2] = value
+    for n_threads in (1, 2):
+        with pytest.raises(ValueError, match=rf"X\[{row}, 2\] is {value}: not a finite number"):
+            net.train(bad, Y, **arguments, n_threads=n_threads)
+    assert rule.steps == twins_rule.steps
+    assert np.array_equal(net.parameters, twin.parameters)
+    net.train(X, Y, **arguments)
+    twin.train(X, Y, **arguments | {"optimizer": twins_rule})
+    assert np.array_equal(net.parameters, twin.parameters), "the slots are what they were, too"
+
+
+def test_a_bad_number_is_named_even_where_the_numbers_before_it_diverge(rng: np.random.Generator) -> None:
+    net = fastmlp.Network([64, 48, 2], "relu", random_state=0)
+    X, Y = (rng.standard_normal((3000, n), np.float32) for n in (64, 2))
+    X[2999, 0] = np.nan
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=r"X\[2999, 0\] is nan"):
+        net.train(1e9 * X, Y, epochs=1, batch_size=100, optimizer=SGD(1e9), shuffle=False)
+    with pytest.raises(ValueError, match=r"X\[2999, 0\] is nan"):
+        net.train(X, Y, epochs=0, batch_size=100, optimizer=SGD(), shuffle=False)
     assert np.array_equal(net.parameters, before)
 
 
