@@ -76,38 +76,86 @@ inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& outp
   return all[p.loss.id](p.loss, output.A, p.Y, p.weight, p.scale, output.delta, output.n_out, p.n_targets, p.columns);
 }
 
+// MR rows of W, or of its transpose, by one vector of B's columns.
+template <bool transposed, int MR, class T>
+inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride, const T* B, T* C, int64_t columns) {
+  if constexpr (MR > 1) {
+    if (rows < MR) return multiply_vector<transposed, MR - 1>(rows, k, W, stride, B, C, columns);
+  }
+  Vector<T> sum[MR] = {};
+  for (int64_t p = 0; p < k; p++) {
+    const Vector<T> b = load(B + p * columns);
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++) sum[r] += W[transposed ? p * stride + r : r * stride + p] * b;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < MR; r++) store(C + r * columns, sum[r]);
+}
+
+// C (m, columns) = W B, or W.T B: the numbers that a product of tiles gives, without all that leads to its tiles, which
+// for so few rows takes longer than the sums.
+constexpr int64_t few_rows = 12;
+template <bool transposed, class T>
+inline void multiply_few_rows(int64_t m, int64_t k, const T* W, int64_t stride, const T* B, T* C, int64_t columns) {
+  constexpr int MR = 8;
+  for (int64_t i = 0; i < m; i += MR, W += transposed ? MR : MR * stride, C += MR * columns)
+    for (int64_t s = 0; s < columns; s += lanes<T>)
+      multiply_vector<transposed, MR>(m - i, k, W, stride, B + s, C + s, columns);
+}
+
+// A = s(W.T inputs), where the last row of W has the biases.
+template <class T>
+inline void forward_columns(const ColumnLayer<T>& layer, const T* inputs, int64_t columns) {
+  if (layer.n_out > few_rows) {
+    multiply_and_activate_of<T>(layer.activation, Activations{})({layer.n_out,
+                                                                  columns,
+                                                                  layer.rows,
+                                                                  {layer.W, layer.n_out, 0},
+                                                                  true,
+                                                                  {inputs, columns, 0},
+                                                                  {layer.A, columns, 0},
+                                                                  false,
+                                                                  layer.Z,
+                                                                  layer.parameter});
+    return;
+  }
+  multiply_few_rows<true>(layer.n_out, layer.rows, layer.W, layer.n_out, inputs, layer.A, columns);
+  if (layer.Z) __builtin_memcpy(layer.Z, layer.A, size_t(layer.n_out * columns) * sizeof(T));
+  if (!is_identity(layer.activation, Activations{}))
+    activate_of<T>(layer.activation, Activations{})(layer.A, 1, layer.n_out * columns, 0, layer.parameter);
+}
+
+// delta = (W delta of the next layer) * s'.
+template <class T>
+inline void backward_columns(const ColumnLayer<T>& layer, const ColumnLayer<T>& next, T* at, int64_t columns) {
+  if (layer.n_out > few_rows) {
+    const Matrix<const T> W{next.W, next.n_out, 0}, delta{next.delta, columns, 0};
+    multiply_and_differentiate_of<T>(layer.activation, Activations{})(
+        {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, at, layer.parameter});
+    return;
+  }
+  multiply_few_rows<false>(layer.n_out, next.n_out, next.W, next.n_out, next.delta, layer.delta, columns);
+  if (!is_identity(layer.activation, Activations{}))
+    differentiate_of<T>(layer.activation, Activations{})(layer.delta, at, 1, layer.n_out * columns, 0, layer.parameter);
+}
+
 template <class T>
 double column_pass(const ColumnPass<T>& p) {
   const int64_t columns = p.columns;
   const T* inputs = p.X;
   for (int l = 0; l < p.n_layers; l++) {
-    const ColumnLayer<T>& layer = p.layers[l];
-    const Multiply<T> multiply_and_activate = multiply_and_activate_of<T>(layer.activation, Activations{});
-    multiply_and_activate({layer.n_out,
-                           columns,
-                           layer.rows,
-                           {layer.W, layer.n_out, 0},
-                           true,
-                           {inputs, columns, 0},
-                           {layer.A, columns, 0},
-                           false,
-                           layer.Z,
-                           layer.parameter});
-    inputs = layer.A;
+    forward_columns(p.layers[l], inputs, columns);
+    inputs = p.layers[l].A;
   }
   const double loss = loss_of_columns(p, p.layers[p.n_layers - 1], Losses{});
   for (int l = p.n_layers - 1; l >= 0; l--) {
     const ColumnLayer<T>& layer = p.layers[l];
     T* at = layer.Z ? layer.Z : layer.A;
-    if (l + 1 < p.n_layers) {
-      const ColumnLayer<T>& next = p.layers[l + 1];
-      const Matrix<const T> W{next.W, next.n_out, 0}, delta{next.delta, columns, 0};
-      multiply_and_differentiate_of<T>(layer.activation, Activations{})(
-          {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, at, layer.parameter});
-    } else if (!is_identity(layer.activation, Activations{})) {
+    if (l + 1 < p.n_layers)
+      backward_columns(layer, p.layers[l + 1], at, columns);
+    else if (!is_identity(layer.activation, Activations{}))
       differentiate_of<T>(layer.activation, Activations{})(layer.delta, at, layer.n_out, columns, columns,
                                                            layer.parameter);
-    }
     multiply_rows_by_rows(layer.rows, layer.n_out, columns, l > 0 ? p.layers[l - 1].A : p.X, layer.delta, layer.dW,
                           p.accumulate);
   }
