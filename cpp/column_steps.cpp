@@ -11,9 +11,13 @@ namespace {
 
 // Samples of a block: enough to make the sums across lanes cheap, few enough for the cache. Half of a batch that is
 // worth sharing, so that there is something to share.
-constexpr int64_t most_samples = 528, worth_halving = 256;
-int64_t block_samples(int64_t batch_size) {
-  return batch_size < worth_halving ? batch_size : std::min((batch_size + 1) / 2, most_samples);
+constexpr int64_t most_samples = 528, samples_worth_halving = 256, fewest_samples = 32;
+constexpr double work_worth_halving = 2e6;  // multiply-adds
+int64_t block_samples(const Network& net, int64_t batch_size) {
+  const bool halves =
+      batch_size >= samples_worth_halving ||
+      (batch_size >= 2 * fewest_samples && 3 * net.multiply_adds() * double(batch_size) >= work_worth_halving);
+  return halves ? std::min((batch_size + 1) / 2, most_samples) : batch_size;
 }
 
 // A batch's blocks are dealt to so many sums of gradients at most, which are then added: their
@@ -38,7 +42,7 @@ class ColumnSteps : public BatchSteps<T> {
         net_(run.net),
         task_(run.task),
         n_parameters_(net_.n_parameters()),
-        block_(block_samples(task_.batch_size)),
+        block_(block_samples(net_, task_.batch_size)),
         most_columns_(columns_of(block_)),
         most_blocks_((task_.batch_size + block_ - 1) / block_),
         groups_(std::min(most_blocks_, most_groups)),
@@ -211,26 +215,29 @@ class ColumnSteps : public BatchSteps<T> {
 
 }  // namespace
 
-// By estimates of the time that a step takes either way, in multiply-adds of a vector. Their coefficients are fitted to
-// networks of up to 48 neurons a layer and 2 to 2048 samples, of both types and with vectors of 32 and 64 bytes; the
+// By estimates of the nanoseconds that a step takes either way. Their coefficients are fitted to 11,000 networks of up
+// to 48 neurons a layer and 2 to 2000 samples, of both types and with vectors of 32 and 64 bytes, trained by Adam; the
 // choice is then 1 % slower than the better one on average.
 template <class T>
 bool prefers_columns(const Network& net, int64_t n) {
   constexpr int64_t widest = 48;
   if (net.n_in() > widest) return false;
-  const int64_t lanes = kernels<T>().lanes, narrow = narrowest_kernels<T>(n).lanes;
-  const double vectors = double((n + narrow - 1) / narrow);
-  double rows = 0, columns = 200 + 1.7 * double(n) * double(net.n_in() + net.n_out());
+  const Kernels<T>&wide = kernels<T>(), &narrow = narrowest_kernels<T>(n);
+  const double size = sizeof(T), left = double(net.n_in() + net.n_out()),
+               vectors = double(round_up(n, narrow.lanes) / narrow.lanes);
+  const double of_rows = double(wide.lanes) / wide.speed,
+               of_columns = double(narrow.lanes) / narrow.speed;  // a multiply-add
+  double rows = size / 20 * double(n) * left, columns = 95 + size / 10 * double(n) * left;
   for (size_t l = 0; l < net.layers.size(); l++) {
     const Layer& layer = net.layers[l];
     if (layer.n_out > widest) return false;
-    const double products = l == 0 ? 2 : 3, parameters = double(layer.rows) * double(layer.n_out);
-    const double packed = double(Packing<T>::size(layer, lanes)) / double(lanes);
-    rows += double(n) * (products * packed + 20) + 220 + 13 * packed;
-    columns +=
-        vectors * (0.85 * products * parameters + 22 * double(layer.n_out)) + double(lanes) / 2 * parameters + 200;
+    const double products = l == 0 ? 2 : 3, parameters = double(layer.rows * layer.n_out);
+    const double packed = double(Packing<T>::size(layer, wide.lanes) / wide.lanes);
+    rows +=
+        115 + double(n) * (of_rows * products * packed + 3.8) + packed * (2 + double(wide.lanes) * size * size / 70);
+    columns += 25 + vectors * of_columns * (products * parameters + 11 * double(layer.n_out)) + size / 6 * parameters;
   }
-  return columns * (narrow < lanes ? 0.55 : 1) < rows;
+  return columns < rows;
 }
 
 template <class T>
