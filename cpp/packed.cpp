@@ -7,14 +7,14 @@ namespace fastmlp {
 constexpr double item_work = 5e5;  // multiply-adds
 
 template <class T>
-Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads, bool by_columns)
+Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, int n_threads, bool by_columns)
     : run_(run),
       k_(kernels),
       packing_(run.net, kernels, run.task.batch_size),
       parameters_(packing_.size(), Contents::anything),
       transposed_(packing_.transposed_size(), Contents::anything),
       n_slots_(slots_of(run.task.rule)),
-      items_(packing_.parts(item_work / double(sample_rows))) {
+      items_(packing_.parts(item_work / double(block_rows))) {
   for (size_t l = 0; l < run.net.layers.size(); l++) {
     W_.push_back(packing_.layer(parameters_.data(), l));
     WT_.push_back(packing_.transposed(parameters_.data(), transposed_.data(), l));

@@ -15,9 +15,9 @@ class Packed {
  public:
   using Item = typename Packing<T>::Part;  // what is worked on at a time
 
-  // With items of some 10 us for products over so many rows of samples. Threads, which take items in their order, share
+  // With items of some 10 us for products over a block of so many rows. Threads, which take items in their order, share
   // the parameters or, where that is wanted, the columns of each layer.
-  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t sample_rows, int n_threads, bool by_columns = false);
+  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, int n_threads, bool by_columns = false);
 
   int64_t size() const { return packing_.size(); }
   int64_t largest_item() const { return largest_item_; }
@@ -32,8 +32,8 @@ class Packed {
   // Move the item's parameters along its gradient; each thread says which one it is.
   void update(const Item& item, const T* dW, const Update<T>& update, int thread);
   // What an update of the item works on; and whether that of all items is more than the cache holds.
-  bool is_worth_fetching() const { return (2 + n_slots_) * size() * int64_t(sizeof(T)) > 2 << 20; }
   std::array<Wanted<T>, max_wanted> wanted(const Item& item) const;
+  bool is_worth_fetching() const { return (2 + n_slots_) * size() * int64_t(sizeof(T)) > 2 << 20; }
   // Penalise, and limit, an item's gradient.
   void penalize(const Item& item, T* dW) const;
   // The items whose neurons' weights lie in them as a whole, if their norms are limited; and limit them.

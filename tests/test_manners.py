@@ -44,6 +44,17 @@ def test_same_bits_for_any_number_of_threads(simd: str, sizes: list[int], dtype:
     assert all(end == ends[0] for end in ends)
 
 
+def test_same_bits_where_threads_share_a_small_batch_of_columns(simd: str, rng: np.random.Generator) -> None:
+    sizes, batch_size = [10, *[40] * 5, 10], 100
+    X, Y = rng.standard_normal((40 * batch_size + 70, 10)), rng.standard_normal((40 * batch_size + 70, 10))
+    ends = set()
+    for n_threads in (1, 2, 3, 8):
+        net = fastmlp.Network(sizes, "tanh", random_state=0)
+        net.train(X, Y, epochs=2, batch_size=batch_size, n_threads=n_threads, random_state=0)
+        ends.add(net.parameters.tobytes())
+    assert len(ends) == 1
+
+
 def test_a_rows_prediction_does_not_depend_on_its_batch(simd: str, rng: np.random.Generator) -> None:
     for sizes in ([20, 64, 64, 1], [5, 33, 3], [100, 300, 10]):
         net = fastmlp.Network(sizes, random_state=0)
