@@ -222,20 +222,22 @@ template <class T>
 bool prefers_columns(const Network& net, int64_t n) {
   constexpr int64_t widest = 48;
   if (net.n_in() > widest) return false;
-  const Kernels<T>&wide = kernels<T>(), &narrow = narrowest_kernels<T>(n);
-  const double size = sizeof(T), left = double(net.n_in() + net.n_out()),
-               vectors = double(round_up(n, narrow.lanes) / narrow.lanes);
-  const double of_rows = double(wide.lanes) / wide.speed,
-               of_columns = double(narrow.lanes) / narrow.speed;  // a multiply-add
-  double rows = size / 20 * double(n) * left, columns = 95 + size / 10 * double(n) * left;
+  const Kernels<T>& wide = kernels<T>();
+  const Kernels<T>& narrow = narrowest_kernels<T>(n);
+  const double multiply_add = double(wide.lanes) / wide.speed,
+               narrow_multiply_add = double(narrow.lanes) / narrow.speed;
+  const double vectors = double(round_up(n, narrow.lanes) / narrow.lanes), size = sizeof(T);
+  const double loaded = size / 20 * double(n * (net.n_in() + net.n_out()));
+  double rows = loaded, columns = 95 + 2 * loaded;
   for (size_t l = 0; l < net.layers.size(); l++) {
     const Layer& layer = net.layers[l];
     if (layer.n_out > widest) return false;
     const double products = l == 0 ? 2 : 3, parameters = double(layer.rows * layer.n_out);
     const double packed = double(Packing<T>::size(layer, wide.lanes) / wide.lanes);
-    rows +=
-        115 + double(n) * (of_rows * products * packed + 3.8) + packed * (2 + double(wide.lanes) * size * size / 70);
-    columns += 25 + vectors * of_columns * (products * parameters + 11 * double(layer.n_out)) + size / 6 * parameters;
+    const double update = 2 + double(wide.lanes) * size * size / 70;
+    rows += 115 + double(n) * (multiply_add * products * packed + 3.8) + update * packed;
+    columns += 25 + vectors * narrow_multiply_add * (products * parameters + 11 * double(layer.n_out));
+    columns += size / 6 * parameters;
   }
   return columns < rows;
 }

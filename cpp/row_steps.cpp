@@ -19,7 +19,7 @@ class RowSteps : public BatchSteps<T> {
         block_(Workspace<T>::block_rows(net_, k_, task_.batch_size, fewest_in_block)),
         weights_(net_.n_parameters() + Packing<T>(net_, k_, task_.batch_size).transposed_size()),
         team_(run.choose_threads(work(block_) / Team::break_even, exchanged(task_.batch_size))),
-        ws_(net_, k_, block_, Workspace<T>::backward, {task_.dropout}, by_columns(team_.size(), 1) ? team_.size() : 1),
+        ws_(net_, k_, block_, Workspace<T>::backward, {task_.dropout}, n_inputs(team_.size())),
         passes_{net_, k_, ws_, {task_.dropout}},
         loaded_(ws_.inputs.size()),
         fused_(task_.batch_size <= block_ && !task_.penalties.need_norm() &&
@@ -65,6 +65,8 @@ class RowSteps : public BatchSteps<T> {
     const size_t L = net_.layers.size();
     at_work_ = {order, start, rows};
     std::fill(loaded_.begin(), loaded_.end(), 0);
+    if (by_columns(threads, 1) && n_inputs(threads) == 1)
+      for_rows(threads, rows, double(net_.n_in()), [&](int64_t first, int64_t n) { load_inputs(passes_, first, n); });
     for (size_t l = 1, end = 1; l <= L + 1; l = end) {
       if (l <= L && by_columns(threads, l)) {
         forward_columns(threads, l, rows);
@@ -115,11 +117,17 @@ class RowSteps : public BatchSteps<T> {
            task_.batch_size >= fewest_samples && layer.n_out >= threads * k_.panel && !layer.across() && !task_.dropout;
   }
 
-  // Passes for a thread. Where threads share the first layer by columns, each has inputs of its own, all of them, which
-  // it loads when it needs them: to load a row twice takes less than to read it from another processor's cache.
+  // Where threads share the first layer by columns, each has inputs of its own, all of them, unless they are many: to
+  // load a row twice takes less than to read it from another processor's cache.
+  int n_inputs(int threads) const {
+    constexpr int64_t most = 16 << 20;  // bytes
+    return by_columns(threads, 1) && threads * block_ * net_.n_in() * int64_t(sizeof(T)) <= most ? threads : 1;
+  }
+
+  // Passes for a thread, which loads its inputs when it needs them.
   Passes<T> passes_of(int threads, int thread) {
     Passes<T> passes = passes_;
-    if (!by_columns(threads, 1)) return passes;
+    if (n_inputs(threads) == 1) return passes;
     passes.input = size_t(thread);
     if (!loaded_[passes.input]) load_inputs(passes, 0, at_work_.rows);
     loaded_[passes.input] = 1;

@@ -50,7 +50,7 @@ struct Product {
   bool transposed;
   Matrix<const T> b;
   Matrix<T> c;
-  bool accumulate = false;  // A B is summed up by itself, and then added
+  bool accumulate = false;  // without an activation: A B is summed up by itself, and then added
   // Laid out like C. With an activation, where the net inputs go if it needs them for its derivative (null: nowhere);
   // with a derivative, where that is taken.
   T* beside = nullptr;

@@ -24,7 +24,6 @@ struct Activation {
 struct Linear : Activation {
   static constexpr const char* name = "linear";
   static constexpr bool is_identity = true;
-  static constexpr bool value_is_short = true, derivative_is_short = true;
   template <class V>
   static V value(V z) {
     return z;
