@@ -81,7 +81,7 @@ class GroupSteps : public BatchSteps<T> {
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += block_) {
       const int64_t rows = std::min(block_, n - done);
-      run_.check_inputs(order, start + done, rows);
+      run_.check_inputs(start + done, rows);
       passes.load(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
       passes.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, 0, rows);

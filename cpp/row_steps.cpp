@@ -88,7 +88,7 @@ class RowSteps : public BatchSteps<T> {
   }
 
   void load_inputs(const Passes<T>& passes, int64_t first, int64_t n) {
-    run_.check_inputs(at_work_.order, at_work_.start + first, n);
+    run_.check_inputs(at_work_.start + first, n);
     passes.load_inputs(task_.samples, at_work_.order, at_work_.start, first, n);
   }
 

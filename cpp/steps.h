@@ -45,13 +45,12 @@ struct Run {
   }
 
   // Look at n rows of X before they are loaded, if nobody has done so yet. The run is over where one is not finite.
-  void check_inputs(const int64_t* order, int64_t start, int64_t n) {
-    if (!checks_inputs) return;
+  void check_inputs(int64_t start, int64_t n) {
+    if (checks_inputs && !has_finite_inputs(start, n)) bad_inputs = stopped = true;
+  }
+  bool has_finite_inputs(int64_t start, int64_t n) const {
     const int64_t n_in = net.n_in();
-    bool finite = true;
-    for (int64_t i = start; i < start + n; i++)
-      finite &= kernels<T>().find_nonfinite(task.samples.X.dense + (order ? order[i] : i) * n_in, n_in) < 0;
-    if (!finite) bad_inputs = stopped = true;
+    return kernels<T>().find_nonfinite(task.samples.X.dense + start * n_in, n * n_in) < 0;
   }
 
   // Whether a batch's loss is not finite. The run is over then, and the batch's update is not made.

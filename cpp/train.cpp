@@ -76,11 +76,6 @@ class Before {
   std::vector<T> kept_;
 };
 
-template <class T>
-bool has_finite_inputs(const Run<T>& run) {
-  return kernels<T>().find_nonfinite(run.task.samples.X.dense, run.task.samples.n * run.net.n_in()) < 0;
-}
-
 // Whether rows of X should be looked at when they are loaded for the first time, which takes hardly longer: where steps
 // load rows, and a copy of what they change is small beside X.
 template <class T>
@@ -200,7 +195,7 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   std::optional<Before<T>> before;
   if (task.checks_inputs && checks_on_the_way(run))
     before.emplace(run);
-  else if (task.checks_inputs && !has_finite_inputs(run))
+  else if (task.checks_inputs && !run.has_finite_inputs(0, n))
     run.bad_inputs = run.stopped = true;
   run.checks_inputs = before.has_value();
   const auto steps = make_steps(run);
@@ -216,7 +211,7 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
     end_epoch(run, *steps, sum / double(n));
   }
   // Had all rows been looked at before, those would be to blame, and not what the run came to.
-  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && progress.diverged && !has_finite_inputs(run));
+  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && progress.diverged && !run.has_finite_inputs(0, n));
   if (progress.bad_inputs) {
     if (before) before->restore();
     return;

@@ -63,18 +63,38 @@ void khatri_rao(int64_t m, int64_t n, int64_t columns, const T* a, const T* b, i
         store(to + j * stride + s, load(a + s) * load(b + j * stride + s));
 }
 
+// x - x is 0, and NaN where x is not finite, which stays in a sum.
+template <class T>
+inline int64_t find_nonfinite_in(const T* x, int64_t first, int64_t end) {
+  for (int64_t j = first; j < end; j++)
+    if (!(x[j] - x[j] == 0)) return j;
+  return -1;
+}
+
 template <class T>
 int64_t find_nonfinite(const T* x, int64_t n) {
-  constexpr int64_t block = 16 * lanes<T>;
-  for (int64_t i = 0; i < n; i += block) {
-    const int64_t end = i + block < n ? i + block : n;
-    T sum = 0;  // x - x is 0, and NaN where x is not finite
-    for (int64_t j = i; j < end; j++) sum = x[j] - x[j] == 0 ? sum : T(1);
-    if (sum == 0) continue;
-    for (int64_t j = i; j < end; j++)
-      if (!(x[j] - x[j] == 0)) return j;
+  constexpr int64_t L = lanes<T>, sums = 4, block = 8 * sums * L;
+  int64_t i = 0;
+  for (; i + block <= n; i += block) {
+    Vector<T> sum[sums] = {};
+    for (int64_t j = 0; j < block; j += sums * L) {
+#pragma GCC unroll 16
+      for (int s = 0; s < sums; s++) {
+        const Vector<T> v = load(x + i + j + s * L);
+        sum[s] += v - v;
+      }
+    }
+    if (sum_of_lanes<T>(sum[0] + sum[1] + sum[2] + sum[3]) == 0) continue;
+    return find_nonfinite_in(x, i, i + block);
   }
-  return -1;
+  Vector<T> sum = {};
+  const int64_t rest = i;
+  for (; i + L <= n; i += L) {
+    const Vector<T> v = load(x + i);
+    sum += v - v;
+  }
+  if (sum_of_lanes<T>(sum) != 0) return find_nonfinite_in(x, rest, i);
+  return find_nonfinite_in(x, i, n);
 }
 
 template <class T>
