@@ -58,11 +58,11 @@ def test_the_core_refuses_what_the_processor_does_not_run() -> None:
 
 def test_find_nonfinite(simd: str) -> None:
     for dtype in (np.float32, np.float64):
-        for n in (1, 15, 16, 17, 300):
+        for n in (1, 15, 16, 17, 300, 1200):
             x = np.full(n, np.finfo(dtype).max, dtype)
             assert _core.find_nonfinite(x) == -1
             for value in (np.nan, np.inf, -np.inf):
-                for i in {0, n // 2, n - 1}:
+                for i in {0, n // 3, n // 2, n - 1}:
                     y = x.copy()
                     y[i] = value
                     assert _core.find_nonfinite(y) == i
