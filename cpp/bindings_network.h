@@ -235,7 +235,8 @@ class PyNetwork {
   bool is_short(const Task<T>& task) const {
     constexpr double shortest = 5e5, of_a_step = 1000;  // multiply-adds
     const double steps = double((task.samples.n + task.batch_size - 1) / task.batch_size);
-    return (net_.multiply_adds() * double(task.samples.n) + of_a_step * steps) * double(task.epochs) < shortest;
+    const double epochs = double(std::max<int64_t>(task.epochs, 1));  // X is looked at in any case
+    return (net_.multiply_adds() * double(task.samples.n) + of_a_step * steps) * epochs < shortest;
   }
 
   static py::list repeated(double x, size_t n) {

@@ -151,6 +151,7 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
     if (next.across() && layer.n_out % kernels.lanes != 0)
       for (int64_t i = first; i < first + n; i++) rows_of(ws.delta[l], i).data[layer.n_out] = 0;
   }
+  // A[0] has no such copy where threads have inputs of their own.
   for (size_t l = 0; l <= L; l++) {
     const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
     const auto lay = [&](const Matrix<T>& from, const Matrix<T>& to, int64_t m) {

@@ -179,11 +179,10 @@ class RowSteps : public BatchSteps<T> {
     const bool fetches = threads == 1 && packed_.is_worth_fetching();
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
-      const Passes<T> passes = passes_of(threads, thread);
       if (fused_ && fetches)
-        passes.gradient(item, rows, false, dW, packed_.wanted(item).data());
+        passes_of(threads, thread).gradient(item, rows, false, dW, packed_.wanted(item).data());
       else if (fused_)
-        passes.gradient(item, rows, false, dW);
+        passes_of(threads, thread).gradient(item, rows, false, dW);
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });

@@ -64,6 +64,7 @@ class Before {
  public:
   Before(const Run<T>& run) : n_(run.net.n_parameters()), arrays_{run.parameters} {
     for (int i = 0; i < slots_of(run.task.rule, Optimizers{}); i++) arrays_.push_back(run.task.slots[i]);
+    kept_.reserve(arrays_.size() * size_t(n_));
     for (const T* array : arrays_) kept_.insert(kept_.end(), array, array + n_);
   }
   void restore() const {
@@ -77,14 +78,17 @@ class Before {
 };
 
 // Whether rows of X should be looked at when they are loaded for the first time, which takes hardly longer: where steps
-// load rows, and a copy of what they change is small beside X.
+// load rows, a copy of what they change is small, beside X too, and an epoch ends within a second, so that nobody waits
+// for the error.
 template <class T>
 bool checks_on_the_way(const Run<T>& run) {
-  constexpr int64_t smaller = 8;
-  if (run.task.epochs == 0) return false;
+  constexpr int64_t smaller = 8, most_bytes = 8 << 20;
+  constexpr double longest_epoch = 2e10;  // multiply-adds
+  const int64_t n = run.task.samples.n, changed = (1 + slots_of(run.task.rule, Optimizers{})) * run.net.n_parameters();
   const Kind kind = kind_of_steps(run);
-  const int64_t changed = (1 + slots_of(run.task.rule, Optimizers{})) * run.net.n_parameters();
-  return (kind == Kind::rows || kind == Kind::groups) && changed * smaller < run.task.samples.n * run.net.n_in();
+  return run.task.epochs > 0 && (kind == Kind::rows || kind == Kind::groups) &&
+         changed * smaller < n * run.net.n_in() && changed * int64_t(sizeof(T)) <= most_bytes &&
+         3 * run.net.multiply_adds() * double(n) <= longest_epoch;
 }
 
 // Put parameters that are not finite back to the last ones that were kept.
@@ -210,8 +214,9 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
     run.checks_inputs = false;
     end_epoch(run, *steps, sum / double(n));
   }
-  // Had all rows been looked at before, those would be to blame, and not what the run came to.
-  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && progress.diverged && !run.has_finite_inputs(0, n));
+  // Had all rows been looked at before, those would be to blame, and not what the first epoch came to.
+  const bool diverged = progress.diverged || (run.checks_inputs && steps->bad_layer());
+  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && diverged && !run.has_finite_inputs(0, n));
   if (progress.bad_inputs) {
     if (before) before->restore();
     return;

@@ -118,14 +118,15 @@ def test_bad_inputs_are_named_and_change_nothing(
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("row", [0, 1500, 2999])
+@pytest.mark.parametrize("row", [0, 1500, 3999])
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
 @pytest.mark.parametrize(
     ("sizes", "batch_size", "kind"),
     [
         ([64, 48, 2], 100, "rows"),
+        ([700, 64, 2], 60, "rows"),
         ([64, 256, 2], 100, "rows"),
-        ([20, 64, 64, 3], 2000, "groups"),
+        ([60, 64, 64, 3], 2000, "groups"),
         ([3, 5, 2], 100, "columns"),
         ([3, 5, 2], 1, "single"),
     ],
@@ -135,7 +136,7 @@ def test_a_bad_number_takes_the_steps_before_it_back(
 ) -> None:
     net = fastmlp.Network(sizes, random_state=0)
     assert net._core.kind_of_steps(batch_size, False) == kind
-    X, Y = (rng.standard_normal((3000, n), np.float32) for n in (sizes[0], sizes[-1]))
+    X, Y = (rng.standard_normal((4000, n), np.float32) for n in (sizes[0], sizes[-1]))
     rule = optimizer(1e-3)
     arguments: Any = {"epochs": 2, "batch_size": batch_size, "optimizer": rule, "shuffle": False}
     net.train(X, Y, **arguments)
@@ -161,6 +162,21 @@ def test_a_bad_number_is_named_even_where_the_numbers_before_it_diverge(rng: np.
         net.train(1e9 * X, Y, epochs=1, batch_size=100, optimizer=SGD(1e9), shuffle=False)
     with pytest.raises(ValueError, match=r"X\[2999, 0\] is nan"):
         net.train(X, Y, epochs=0, batch_size=100, optimizer=SGD(), shuffle=False)
+    assert np.array_equal(net.parameters, before)
+
+
+def test_a_bad_number_is_named_even_where_parameters_overflow_before_it() -> None:
+    net = fastmlp.Network([64, 64], output_activation="tanh", random_state=0)
+    X, Y = np.full((100_000, 64), 0.1, np.float32), np.ones((100_000, 64), np.float32)
+    X[-1, 5] = np.nan
+    rule = SGD(1e38, momentum=0.9999)
+    net.parameters[:] = 100  # there are no slopes there: the rule has its slots now, and nothing in them
+    net.train(X[:10], Y[:10], epochs=1, optimizer=rule, shuffle=False)
+    net.parameters[:] = 0.001
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=r"X\[99999, 5\] is nan"):
+        net.train(X, Y, epochs=1, batch_size=10, optimizer=rule, shuffle=False)
+    assert rule.steps == 1
     assert np.array_equal(net.parameters, before)
 
 

@@ -45,7 +45,8 @@ def test_same_bits_for_any_number_of_threads(simd: str, sizes: list[int], dtype:
 
 
 def test_same_bits_where_threads_share_a_small_batch_of_columns(simd: str, rng: np.random.Generator) -> None:
-    sizes, batch_size = [10, *[40] * 5, 10], 100
+    sizes, batch_size = [10, *[33] * 7, 10], 128
+    assert fastmlp.Network(sizes, "tanh", random_state=0)._core.kind_of_steps(batch_size, False) == "columns"
     X, Y = rng.standard_normal((40 * batch_size + 70, 10)), rng.standard_normal((40 * batch_size + 70, 10))
     ends = set()
     for n_threads in (1, 2, 3, 8):

@@ -21,7 +21,7 @@ inline V every_other(V v, V w, Indices<i...>) {
 }
 
 // Lane i of the result is the sum of the lanes of v[i]: neighbours are added, first those in the same 16 bytes, in
-// which a shuffle is cheap, then such pieces of 16 bytes.
+// which a shuffle is cheap, then such pieces of 16 bytes. Always inlined, since v is in registers.
 template <int n, class T>
 inline __attribute__((always_inline)) Vector<T> sums_of_lanes(const Vector<T> (&v)[n]) {
   if constexpr (n == 1) {

@@ -50,7 +50,8 @@ struct Product {
   bool transposed;
   Matrix<const T> b;
   Matrix<T> c;
-  bool accumulate = false;  // without an activation: A B is summed up by itself, and then added
+  // A B is summed up by itself, and then added: without an activation, and where A's rows don't lie in panels.
+  bool accumulate = false;
   // Laid out like C. With an activation, where the net inputs go if it needs them for its derivative (null: nowhere);
   // with a derivative, where that is taken.
   T* beside = nullptr;
