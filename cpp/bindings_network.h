@@ -107,7 +107,7 @@ class PyNetwork {
 
   // What trains with batches of so many rows: single, columns, groups or rows.
   std::string kind_of_steps(int64_t batch_size, bool extras) const {
-    static constexpr const char* names[] = {"single", "columns", "groups", "rows"};
+    static constexpr const char* names[] = {"few", "columns", "groups", "rows"};
     return names[int(fastmlp::kind_of_steps<T>(net_, batch_size, extras))];
   }
 

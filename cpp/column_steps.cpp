@@ -216,40 +216,11 @@ class ColumnSteps : public BatchSteps<T> {
 
 }  // namespace
 
-// By estimates of the nanoseconds that a step takes either way. Their coefficients are fitted to 11,000 networks of up
-// to 48 neurons a layer and 2 to 2000 samples, of both types and with vectors of 32 and 64 bytes, trained by Adam; the
-// choice is then 1 % slower than the better one on average.
-template <class T>
-bool prefers_columns(const Network& net, int64_t n) {
-  constexpr int64_t widest = 48;
-  if (net.n_in() > widest) return false;
-  const Kernels<T>& wide = kernels<T>();
-  const Kernels<T>& narrow = narrowest_kernels<T>(n);
-  const double multiply_add = double(wide.lanes) / wide.speed,
-               narrow_multiply_add = double(narrow.lanes) / narrow.speed;
-  const double vectors = double(round_up(n, narrow.lanes) / narrow.lanes), size = sizeof(T);
-  const double loaded = size / 20 * double(n * (net.n_in() + net.n_out()));
-  double rows = loaded, columns = 95 + 2 * loaded;
-  for (size_t l = 0; l < net.layers.size(); l++) {
-    const Layer& layer = net.layers[l];
-    if (layer.n_out > widest) return false;
-    const double products = l == 0 ? 2 : 3, parameters = double(layer.rows * layer.n_out);
-    const double packed = double(Packing<T>::size(layer, wide.lanes) / wide.lanes);
-    const double update = 2 + double(wide.lanes) * size * size / 70;
-    rows += 115 + double(n) * (multiply_add * products * packed + 3.8) + update * packed;
-    columns += 25 + vectors * narrow_multiply_add * (products * parameters + 11 * double(layer.n_out));
-    columns += size / 6 * parameters;
-  }
-  return columns < rows;
-}
-
 template <class T>
 std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run) {
   return std::make_unique<ColumnSteps<T>>(run);
 }
 
-template bool prefers_columns<float>(const Network&, int64_t);
-template bool prefers_columns<double>(const Network&, int64_t);
 template std::unique_ptr<Steps<float>> make_column_steps(Run<float>&);
 template std::unique_ptr<Steps<double>> make_column_steps(Run<double>&);
 

@@ -1,7 +1,7 @@
 // Steps of training: the gradient of a batch, and the update. Four ways to do them: samples as rows, their batch worked
 // off by all threads together (row_steps.cpp) or in groups (group_steps.cpp), for layers of some width; samples as
-// columns (column_steps.cpp), for networks whose every layer is narrow; and single samples (single_steps.cpp), for
-// batches of one.
+// columns (column_steps.cpp), for networks whose every layer is narrow; and batches of one or a few samples
+// (few_steps.cpp). kind_of_steps.cpp chooses.
 #pragma once
 
 #include <algorithm>
@@ -130,17 +130,13 @@ std::unique_ptr<Steps<T>> make_group_steps(Run<T>& run);
 template <class T>
 std::unique_ptr<Steps<T>> make_column_steps(Run<T>& run);
 template <class T>
-std::unique_ptr<Steps<T>> make_single_steps(Run<T>& run);
+std::unique_ptr<Steps<T>> make_few_steps(Run<T>& run);
 
-enum class Kind { single, columns, groups, rows };
+enum class Kind { few, columns, groups, rows };
 
 // What a run's steps are done by; extras are penalties, limits or a rule that compares losses.
 template <class T>
 Kind kind_of_steps(const Network& net, int64_t batch_size, bool extras);
-
-// Whether samples as columns are the better layout.
-template <class T>
-bool prefers_columns(const Network& net, int64_t batch_size);
 
 // Whether a batch of rows should be dealt into groups.
 bool prefers_groups(const Network& net, int64_t batch_size);

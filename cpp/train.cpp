@@ -47,8 +47,8 @@ Kind kind_of_steps(const Run<T>& run) {
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
   switch (kind_of_steps(run)) {
-    case Kind::single:
-      return make_single_steps(run);
+    case Kind::few:
+      return make_few_steps(run);
     case Kind::columns:
       return make_column_steps(run);
     case Kind::groups:
@@ -136,13 +136,6 @@ void constants_of(const Task<T>& task, int64_t i, bool rose, double* constants) 
   constants_of(task.rule, h, moment, constants, Optimizers{});
 }
 
-template <class T>
-Kind kind_of_steps(const Network& net, int64_t batch_size, bool extras) {
-  if (batch_size == 1 && !extras) return Kind::single;
-  if (prefers_columns<T>(net, batch_size)) return Kind::columns;
-  return prefers_groups(net, batch_size) ? Kind::groups : Kind::rows;
-}
-
 int slots_of(int rule) { return slots_of(rule, Optimizers{}); }
 
 size_t n_hyperparameters(int rule) { return n_hyperparameters(rule, Optimizers{}); }
@@ -225,8 +218,6 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   steps->write();
 }
 
-template Kind kind_of_steps<float>(const Network&, int64_t, bool);
-template Kind kind_of_steps<double>(const Network&, int64_t, bool);
 template Update<float> make_update(const Run<float>&, const float*, int64_t, double);
 template Update<double> make_update(const Run<double>&, const double*, int64_t, double);
 template void constants_of(const Task<float>&, int64_t, bool, double*);

@@ -10,7 +10,7 @@
 #include "gemm.h"
 #include "losses.h"
 #include "penalties.h"
-#include "single.h"
+#include "few.h"
 #include "transpose.h"
 
 #define FASTMLP_JOIN_(a, b) a##b
@@ -40,7 +40,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       {loss<E, T>...},
       {apply_link<K, T>...},
       column_pass<T>,
-      single_steps<T>,
+      few_steps<T>,
       {update<U, T>...},
       penalize<T>,
       clip<T>,

@@ -108,27 +108,36 @@ struct ColumnPass {
   bool accumulate;  // add to dW
 };
 
-// Training on single samples. W has `rows` rows of `stride` elements, whole vectors; where it lies
-// `across`, for a layer of one neuron, it is one row over the inputs. Padding is zero. A and delta are
-// vectors; behind the last neuron of A stands `tail`: a one for the next layer's biases (0 without), then zeros.
+// Training on batches of a few samples. Of a layer's neurons, the first n_along lie as in W, one row for each input, and
+// the others, too few to fill a vector, across: one row for each neuron. Rows are whole vectors, and padding is zero. A,
+// Z and delta have a row of `width` elements for each sample. Behind the last neuron of A stands a one for the
+// next layer's biases (0 without), then zeros.
 template <class T>
-struct SingleLayer {
-  int64_t n_out, rows, stride;
-  bool across;
-  int activation;
-  T parameter;                              // of the activation
-  T *W, *slots[max_slots], *A, *Z, *delta;  // Z: null unless the derivative needs it
+struct FewWeights {
+  int64_t rows, stride;
+  T *W, *slots[max_slots];
 };
 
 template <class T>
-struct SingleRun {
-  const SingleLayer<T>* layers;
+struct FewLayer {
+  int64_t n_out, n_along, width;
+  FewWeights<T> along, across;
+  int activation;
+  T parameter;        // of the activation
+  T *A, *Z, *delta;  // Z: null unless the derivative needs it
+};
+
+template <class T>
+struct FewRun {
+  const FewLayer<T>* layers;
   int n_layers, rule;
   const LossOf& loss;
-  int64_t n_in, n_targets;
-  T* inputs;   // with its tail
+  int64_t batch_size, n_in, n_targets;
+  T* inputs;  // a row of input_width elements for each sample, with its tail
+  int64_t input_width;
+  T* transposed;  // room for a vector of each neuron of a layer
   T* targets;  // a copy with a vector's room, for losses that read vectors of them; otherwise null
-  const T* tail;
+  T one;       // 1, or 0 without biases
   const T *X, *Y, *weight;  // weight may be null
   const int64_t* order;     // of the rows; may be null
 };
@@ -160,9 +169,9 @@ struct Kernels {
   void (*link[Links::size])(T* a, int64_t rows, int64_t n, int64_t stride);
   // Forward, backward and gradient of a block; the sum of weight * loss.
   double (*column_pass)(const ColumnPass<T>&);
-  // n steps, or those before the first whose loss is not finite; returns their number. weight * loss is added to sum,
-  // also that of such a step. n_constants is n, or 1 where all steps share the rule's constants.
-  int64_t (*single_steps)(const SingleRun<T>&, int64_t n, const double* constants, int64_t n_constants, double* sum);
+  // The steps of n rows, or those before the first whose loss is not finite; returns their number. weight * loss is
+  // added to sum, also that of such a step. There are constants for each step, or for one where all steps share them.
+  int64_t (*few_steps)(const FewRun<T>&, int64_t n, const double* constants, bool shared, double* sum);
   // n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, c its constants.
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t n);
   // Of n elements: g += l2 * w + l1 * sign(w); g kept from -limit to limit; x *= factor.

@@ -156,17 +156,19 @@ double column_loss(const LossOf& spec, const T* Y_hat, const T* Y, const T* weig
   return total;
 }
 
-// Of one sample; behind the n_targets of Y, a vector can be read.
+// Of one sample, with scale * weight * dloss/dY_hat; behind the n_targets of Y, a vector can be read.
 template <class E, class T>
-double single_loss(const LossOf& spec, const T* Y_hat, const T* Y, T weight, T* delta, int64_t n, int64_t n_targets) {
+double loss_of_one(const LossOf& spec, const T* Y_hat, const T* Y, T weight, T scale, T* delta, int64_t n,
+                   int64_t n_targets) {
+  const T factor = scale * weight;
   if constexpr (E::by_rows) {
-    return double(weight) * double(E::loss(AlongOutputs<T>{spec, Y_hat, Y, delta, weight, n_targets})[0]);
+    return double(weight) * double(E::loss(AlongOutputs<T>{spec, Y_hat, Y, delta, factor, n_targets})[0]);
   } else {
     double sum = 0;
     const T parameter = T(spec.parameters[0]);
     for (int64_t j = 0; j < n; j++) {
       sum += double(E::value(Y_hat[j], Y[j], parameter));
-      delta[j] = weight * E::derivative(Y_hat[j], Y[j], parameter);
+      delta[j] = factor * E::derivative(Y_hat[j], Y[j], parameter);
     }
     return double(weight) * sum;
   }
