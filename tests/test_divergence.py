@@ -17,10 +17,11 @@ from fastmlp.reference.optimizers import RULES, SGD
 
 # Each kind of steps that the core has: layer sizes, and rows of a batch.
 KINDS = {
-    "single": ([3, 5, 2], 1),
+    "few: one row": ([3, 5, 2], 1),
+    "few: four rows": ([3, 66, 2], 4),
     "columns": ([3, 4, 2], 300),
     "groups": ([3, 64, 64, 2], 300),
-    "rows": ([3, 64, 64, 2], 8),
+    "rows": ([3, 64, 64, 2], 12),
 }
 DTYPES = ["float32", "float64"]
 
@@ -34,7 +35,7 @@ def make_data(batch_size: int, dtype: str) -> tuple[Array, Array]:
 def make_network(backend: Any, kind: str, dtype: str) -> Any:
     net = backend(KINDS[kind][0], activation="linear", dtype=dtype, random_state=0)
     if backend is fastmlp.Network and dtype == "float32":
-        assert net._core.kind_of_steps(KINDS[kind][1], False) == kind
+        assert net._core.kind_of_steps(KINDS[kind][1], False) == kind.split(":")[0]
     return net
 
 
@@ -139,7 +140,7 @@ def test_a_state_that_overflows_is_forgotten(backend: Any, rule: str) -> None:
     optimizer.learning_rate = 1e-3
     if optimizer.FULL_BATCH:
         Y[1] = 1e36
-    train(net, X, Y, "single", optimizer=optimizer, batch_size=None if optimizer.FULL_BATCH else 1)
+    train(net, X, Y, "few: one row", optimizer=optimizer, batch_size=None if optimizer.FULL_BATCH else 1)
     assert np.isfinite(net.parameters).all()
     assert all(np.isfinite(slot).all() for slot in optimizer.slots)
     net.train([[1.0]], [1.0], epochs=1, optimizer=optimizer)
@@ -149,7 +150,7 @@ def test_steps_are_counted_through_the_stretches_of_a_schedule(backend: Any) -> 
     X, Y = np.ones((4, 1)), np.ones((4, 1))
     net = backend([1, 1], random_state=0)
     optimizer = SGD(0.1, schedule=lambda epoch: 1e200 if epoch == 3 else 1.0)
-    history = train(net, X, Y, "single", optimizer=optimizer, epochs=9, batch_size=2)
+    history = train(net, X, Y, "few: one row", optimizer=optimizer, epochs=9, batch_size=2)
     assert "the update of epoch 4, batch 1 gave layer 1" in history.stop_reason
     assert len(history.loss) == 3
     assert optimizer.steps == 7
@@ -158,7 +159,7 @@ def test_steps_are_counted_through_the_stretches_of_a_schedule(backend: Any) -> 
 def test_parameters_that_were_not_finite_to_begin_with(backend: Any) -> None:
     net = backend([1, 2, 1], random_state=0)
     net.weights[1][1] = np.nan
-    history = train(net, np.ones((4, 1)), np.ones((4, 1)), "single")
+    history = train(net, np.ones((4, 1)), np.ones((4, 1)), "few: one row")
     assert history.stop_reason == "diverged: the parameters of layer 2 were not finite to begin with"
     with warnings.catch_warnings():
         warnings.simplefilter("error")

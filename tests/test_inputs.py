@@ -128,7 +128,8 @@ def test_bad_inputs_are_named_and_change_nothing(
         ([64, 256, 2], 100, "rows"),
         ([60, 64, 64, 3], 2000, "groups"),
         ([3, 5, 2], 100, "columns"),
-        ([3, 5, 2], 1, "single"),
+        ([3, 5, 2], 1, "few"),
+        ([30, 18, 2], 8, "few"),
     ],
 )
 def test_a_bad_number_takes_the_steps_before_it_back(

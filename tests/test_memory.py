@@ -56,8 +56,15 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize(
     ("sizes", "batch_size"),
-    [([100, 300, 10], 32), ([100, 300, 10], 400), ([1, 4, 4, 1], 16), ([1, 4, 4, 1], 2000), ([13, 32, 1], 1)],
-    ids=["rows", "rows in blocks", "columns", "columns in blocks", "single samples"],
+    [
+        ([100, 300, 10], 32),
+        ([100, 300, 10], 400),
+        ([1, 4, 4, 1], 16),
+        ([1, 4, 4, 1], 2000),
+        ([13, 32, 1], 1),
+        ([13, 32, 1], 7),
+    ],
+    ids=["rows", "rows in blocks", "columns", "columns in blocks", "single samples", "a few samples"],
 )
 def test_a_run_allocates_nothing_after_its_first_step(
     counter: Path, sizes: list[int], batch_size: int, n_threads: int

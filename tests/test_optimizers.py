@@ -191,10 +191,11 @@ def test_rprop_needs_all_rows(backend: Any) -> None:
     assert optimizer.steps == 2
 
 
-# Sizes and batch size: columns, single samples with a layer of one neuron inside, rows, groups of rows.
+# Sizes and batch size: columns, one and a few samples with a layer of one neuron inside, rows, groups of rows.
 STEPS = {
     "columns": ([5, 9, 3], 20),
-    "single": ([5, 9, 1, 3], 1),
+    "one": ([5, 9, 1, 3], 1),
+    "few": ([5, 18, 1, 3], 6),
     "rows": ([5, 70, 1, 3], 20),
     "groups": ([5, 70, 3], 200),
 }

@@ -18,7 +18,8 @@ sparse = pytest.importorskip("scipy.sparse")
 
 # Layer sizes, rows and batch size.
 KINDS_OF_STEPS = {
-    "single": ([13, 8, 2], 30, 1),
+    "few: one row": ([13, 8, 2], 30, 1),
+    "few: four rows": ([13, 66, 2], 30, 4),
     "columns, or rows of short vectors": ([3, 4, 2], 40, 32),
     "groups": ([64, 32, 2], 500, 400),
     "rows": ([30, 64, 2], 50, 16),
