@@ -13,7 +13,7 @@ namespace {
 // worth sharing, so that there is something to share: one of many samples, or of so much work that two threads gain by
 // it, and more than a few vectors of samples.
 constexpr int64_t most_samples = 528, samples_worth_halving = 256, fewest_samples = 32;
-constexpr double work_worth_halving = 2e6;  // multiply-adds
+constexpr double work_worth_halving = 1.2e6;  // multiply-adds
 int64_t block_samples(const Network& net, int64_t batch_size) {
   const bool halves =
       batch_size >= samples_worth_halving ||

@@ -49,9 +49,10 @@ class FewSteps : public Steps<T> {
     for (int64_t start = 0; start < s.n && !run_.stopped; start += chunk_) {
       const int64_t n = std::min(chunk_, s.n - start);
       const Rows rows = s.X.dense ? rows_where_they_lie(order, start) : dense_rows(order, start, n);
-      const FewRun<T> chunk{layers_.data(), int(layers_.size()), task_.rule,  task_.loss, task_.batch_size,
-                            net_.n_in(),    s.n_targets,         inputs_,     input_width_, transposed_, targets_,
-                            T(net_.bias),          rows.X,              rows.Y,      rows.weight,  rows.order};
+      const FewRun<T> chunk{layers_.data(), int(layers_.size()), task_.rule, task_.loss,   task_.batch_size,
+                            net_.n_in(),    s.n_targets,         inputs_,    input_width_, transposed_,
+                            targets_,       T(net_.bias),        rows.X,     rows.Y,       rows.weight,
+                            rows.order};
       const int64_t steps = (n + task_.batch_size - 1) / task_.batch_size;
       const bool shared = prepare_constants(steps);
       const int64_t made = k_.few_steps(chunk, n, constants_.data(), shared, &sum);
@@ -102,8 +103,10 @@ class FewSteps : public Steps<T> {
       widest = std::max(widest, round_up(layer.n_out, k_.lanes));
     }
     rest += widest * k_.lanes;
-    // All in one piece: a load a multiple of 4096 bytes behind a store would wait for it.
-    const int64_t part = size_ + k_.lanes;
+    // All in one piece: a load some 4096 bytes behind a store would wait for it. What an update stores lies in different
+    // parts of its pages.
+    constexpr int64_t page = 4096 / int64_t(sizeof(T)), share = page / (1 + max_slots) / 16 * 16;
+    const int64_t part = round_up(size_, page) + share;
     memory_ = Buffer<T>((1 + n_slots_) * part + rest);
     W_ = memory_.data();
     for (int i = 0; i < n_slots_; i++) slots_[i] = W_ + (1 + i) * part;

@@ -2,8 +2,8 @@
 // threads, as the kinds differ in their last bits.
 //
 // The coefficients are fitted to 11,000 networks of up to 48 neurons a layer and 2 to 2000 samples (columns and rows),
-// and to 19,000 of 2 to 12 samples (few), of both types and with vectors of 32 and 64 bytes, trained by Adam. The choice
-// is 1 % slower than the best one on average.
+// and to 19,000 of 2 to 12 samples (few), of both types and with vectors of 32 and 64 bytes, trained by Adam. The
+// choice is 1 % slower than the best one on average.
 #include <limits>
 
 #include "few_layout.h"

@@ -85,7 +85,8 @@ inline void few_dots(N n, int64_t k, const T* a, int64_t a_width, const T* b, T*
 template <class N, class T>
 inline void few_forward(const FewLayer<T>& layer, const T* a, int64_t a_width, N n) {
   const FewWeights<T>&along = layer.along, &across = layer.across;
-  if (layer.n_along) few_multiply(n, layer.n_along, along.rows, a, a_width, along.W, along.stride, layer.A, layer.width);
+  if (layer.n_along)
+    few_multiply(n, layer.n_along, along.rows, a, a_width, along.W, along.stride, layer.A, layer.width);
   for (int64_t t = 0; t < across.rows; t++)
     few_dots(n, across.stride, a, a_width, across.W + t * across.stride, layer.A + layer.n_along + t, layer.width);
 }
@@ -227,10 +228,8 @@ inline void few_backward_along(const FewLayer<T>& layer, N n, int64_t m, T* to, 
   int64_t i = 0;
   for (; m - i > most_single; i += L)
     for (int64_t r = 0; r < n; r++)
-      store(to + r * to_width + i,
-            few_rows_by_delta(along, layer.n_along, i, m - i, layer.delta + r * layer.width));
-  for (; i < m; i++)
-    few_dots(n, layer.n_along, layer.delta, layer.width, along.W + i * along.stride, to + i, to_width);
+      store(to + r * to_width + i, few_rows_by_delta(along, layer.n_along, i, m - i, layer.delta + r * layer.width));
+  for (; i < m; i++) few_dots(n, layer.n_along, layer.delta, layer.width, along.W + i * along.stride, to + i, to_width);
 }
 
 // The same by a transpose of those rows of W, which pays for some samples.
@@ -244,8 +243,7 @@ inline void few_backward_transposed(const FewLayer<T>& layer, int64_t n, int64_t
     transpose(along.W + i * along.stride, along.stride, m - i < L ? m - i : L, layer.n_along, transposed, L);
     few_multiply(n, L, layer.n_along, layer.delta, layer.width, transposed, L, to + i, to_width);
   }
-  for (; i < m; i++)
-    few_dots(n, layer.n_along, layer.delta, layer.width, along.W + i * along.stride, to + i, to_width);
+  for (; i < m; i++) few_dots(n, layer.n_along, layer.delta, layer.width, along.W + i * along.stride, to + i, to_width);
 }
 
 // For the neurons that lie across: to (+)= delta times their rows.
@@ -257,7 +255,8 @@ inline void few_backward_across(const FewLayer<T>& layer, N n, int64_t m, T* to,
     for (int64_t r = 0; r < n; r++) {
       const Vector<T> delta = broadcast(layer.delta[r * layer.width + layer.n_along + t]);
       T* row = to + r * to_width;
-      for (int64_t i = 0; i < m; i += lanes<T>) store(row + i, adds ? load(row + i) + delta * load(w + i) : delta * load(w + i));
+      for (int64_t i = 0; i < m; i += lanes<T>)
+        store(row + i, adds ? load(row + i) + delta * load(w + i) : delta * load(w + i));
     }
   }
 }

@@ -7,10 +7,10 @@
 #include "columns.h"
 #include "dropout.h"
 #include "elementwise.h"
+#include "few.h"
 #include "gemm.h"
 #include "losses.h"
 #include "penalties.h"
-#include "few.h"
 #include "transpose.h"
 
 #define FASTMLP_JOIN_(a, b) a##b

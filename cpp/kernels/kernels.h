@@ -108,9 +108,9 @@ struct ColumnPass {
   bool accumulate;  // add to dW
 };
 
-// Training on batches of a few samples. Of a layer's neurons, the first n_along lie as in W, one row for each input, and
-// the others, too few to fill a vector, across: one row for each neuron. Rows are whole vectors, and padding is zero. A,
-// Z and delta have a row of `width` elements for each sample. Behind the last neuron of A stands a one for the
+// Training on batches of a few samples. Of a layer's neurons, the first n_along lie as in W, one row for each input,
+// and the others, too few to fill a vector, across: one row for each neuron. Rows are whole vectors, and padding is
+// zero. A, Z and delta have a row of `width` elements for each sample. Behind the last neuron of A stands a one for the
 // next layer's biases (0 without), then zeros.
 template <class T>
 struct FewWeights {
@@ -123,7 +123,7 @@ struct FewLayer {
   int64_t n_out, n_along, width;
   FewWeights<T> along, across;
   int activation;
-  T parameter;        // of the activation
+  T parameter;       // of the activation
   T *A, *Z, *delta;  // Z: null unless the derivative needs it
 };
 
@@ -135,9 +135,9 @@ struct FewRun {
   int64_t batch_size, n_in, n_targets;
   T* inputs;  // a row of input_width elements for each sample, with its tail
   int64_t input_width;
-  T* transposed;  // room for a vector of each neuron of a layer
-  T* targets;  // a copy with a vector's room, for losses that read vectors of them; otherwise null
-  T one;       // 1, or 0 without biases
+  T* transposed;            // room for a vector of each neuron of a layer
+  T* targets;               // a copy with a vector's room, for losses that read vectors of them; otherwise null
+  T one;                    // 1, or 0 without biases
   const T *X, *Y, *weight;  // weight may be null
   const int64_t* order;     // of the rows; may be null
 };
