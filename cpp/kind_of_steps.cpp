@@ -75,8 +75,8 @@ bool is_narrow(const Network& net) {
 
 // Larger networks gain nothing, and would do without a second thread.
 bool are_few(const Network& net, int64_t batch_size) {
-  constexpr int64_t most = 8, most_parameters = 30'000;
-  return batch_size <= most && net.n_parameters() <= most_parameters;
+  constexpr int64_t most = 8, most_parameters = 30'000, most_parameters_of_two = 200'000;
+  return batch_size <= most && net.n_parameters() <= (batch_size <= 2 ? most_parameters_of_two : most_parameters);
 }
 
 }  // namespace
