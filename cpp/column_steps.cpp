@@ -187,7 +187,7 @@ class ColumnSteps : public BatchSteps<T> {
       for_each_layer([&](const Layer&, T* W, int64_t n_weights, int64_t n) {
         decay(k_, penalties, update.left, W, n_weights, n);
       });
-    k_.update[task_.rule](run_.parameters, sum, task_.slots, update.constants, update.scale, n_parameters_);
+    k_.update[task_.rule](run_.parameters, sum, task_.slots, update.constants, update.scale, 1, n_parameters_, 0);
     if (run_.penalizes && penalties.max_norm > 0)
       for_each_layer([&](const Layer& layer, T* W, int64_t, int64_t) {
         k_.limit_columns(W, layer.n_in, layer.n_out, layer.n_out, penalties.max_norm);

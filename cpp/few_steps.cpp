@@ -103,8 +103,8 @@ class FewSteps : public Steps<T> {
       widest = std::max(widest, round_up(layer.n_out, k_.lanes));
     }
     rest += widest * k_.lanes;
-    // All in one piece: a load some 4096 bytes behind a store would wait for it. What an update stores lies in different
-    // parts of its pages.
+    // All in one piece: a load some 4096 bytes behind a store would wait for it. What an update stores lies in
+    // different parts of its pages.
     constexpr int64_t page = 4096 / int64_t(sizeof(T)), share = page / (1 + max_slots) / 16 * 16;
     const int64_t part = round_up(size_, page) + share;
     memory_ = Buffer<T>((1 + n_slots_) * part + rest);

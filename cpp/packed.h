@@ -1,6 +1,6 @@
 // The parameters of a run in the layout that products like best, with all that belongs to them: transposes of W and the
 // rule's slots. The user's flat arrays are read before the first step, and written whenever Python may look. Slots of
-// large networks stay in the user's arrays: a copy of them would take more memory than it saves time.
+// large networks, and of short runs, stay in the user's arrays: a copy would take more memory, or time, than it saves.
 #pragma once
 
 #include <array>
@@ -46,9 +46,16 @@ class Packed {
   T* place(const Item& item, T* memory, int i) const;
   static constexpr int64_t spare = 4096 / int64_t(sizeof(T));
 
-  // Slots of no more bytes have a packed copy.
-  static constexpr int64_t copied_bytes = 32 << 20;
-  bool copies_slots() const { return n_slots_ * size() * int64_t(sizeof(T)) <= copied_bytes; }
+  // Slots of no more bytes have a packed copy. Where they would not stay in the cache it takes a few steps to pay.
+  static constexpr int64_t copied_bytes = 32 << 20, cached_bytes = 2 << 20, fewest_steps = 3;
+  bool copies_slots() const {
+    const int64_t bytes = n_slots_ * size() * int64_t(sizeof(T));
+    return bytes <= cached_bytes || (bytes <= copied_bytes && steps() >= fewest_steps);
+  }
+  int64_t steps() const {
+    const Task<T>& task = run_.task;
+    return (task.samples.n + task.batch_size - 1) / task.batch_size * task.epochs;
+  }
 
   const Run<T>& run_;
   const Kernels<T>& k_;

@@ -165,9 +165,8 @@ void Packing<T>::pack(const Part& part, const T* flat, T* packed) const {
 template <class T>
 void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
   if (leaves_cache() && is_whole(part)) {
-    const Layer& layer = net_.layers[part.l];
-    T* to = flat + layer.start + part.first * layer.n_out + part.column;
-    kernels_.copy_past_cache(part.rows, part.width, packed, part.width, to, layer.n_out);
+    kernels_.copy_past_cache(part.rows, part.width, packed, part.width, flat + start_in_flat(part),
+                             net_.layers[part.l].n_out);
     return;
   }
   for_each_row<T>(net_, part, [&](int64_t to, int64_t from, int64_t n) { std::copy_n(packed + from, n, flat + to); });

@@ -64,6 +64,16 @@ class Packing {
   // The transposes of W of layers 1.. (0 has no use for one), each packed for itself; null where it does not pay.
   int64_t transposed_size() const { return transposed_size_; }
   Matrix<const T> transposed(const T* packed, const T* all, size_t l) const;
+  // Where a part's first row is in a flat array, and whether its rows there are whole vectors, as they are in the part.
+  int64_t start_in_flat(const Part& part) const {
+    const Layer& layer = net_.layers[part.l];
+    return layer.start + part.first * layer.n_out + part.column;
+  }
+  bool is_whole(const Part& part) const {
+    const Layer& layer = net_.layers[part.l];
+    return !layer.across() && part.column + part.width <= layer.n_out;
+  }
+
   // Renew what a part of W, whose first row is a multiple of a panel's width, is to its transpose.
   void transpose(const Part& part, const T* packed, T* all) const;
   // Where that is.
@@ -73,12 +83,8 @@ class Packing {
   static constexpr double whole = 1e18;
   static constexpr int64_t many = int64_t(1) << 40;
   bool has_transpose(size_t l) const;
-  // Whether what all parameters are copied to would not stay in the cache; and whether a part's copy can go past it.
+  // Whether what all parameters are copied to would not stay in the cache.
   bool leaves_cache() const { return size_ * int64_t(sizeof(T)) > 2 << 20; }
-  bool is_whole(const Part& part) const {
-    const Layer& layer = net_.layers[part.l];
-    return !layer.across() && part.column + kernels_.panel <= layer.n_out;
-  }
 
   const Network& net_;
   const Kernels<T>& kernels_;

@@ -224,6 +224,20 @@ def test_the_core_and_the_reference_agree(
     assert relative_error(*ends) <= {"float32": 1e-3 if kind is Lion else 1e-4, "float64": 1e-10}[dtype]
 
 
+@pytest.mark.parametrize("optimizer", [SGD(0.01, momentum=0.9), Adam()])
+def test_calls_of_one_step_give_the_bits_of_one_call(simd: str, optimizer: Any, rng: np.random.Generator) -> None:
+    # Slots of some size stay where they are in a run of a step, and are copied for a long one.
+    X, Y = (rng.standard_normal((16, n), np.float32) for n in (20, 3))
+    runs = []
+    for calls in (6, 1):
+        net, rule = fastmlp.Network([20, 800, 790, 3], "relu", random_state=0), copy.deepcopy(optimizer)
+        for _ in range(calls):
+            net.train(X, Y, epochs=6 // calls, optimizer=rule)
+        runs.append((net.parameters, *rule.slots))
+    for one, other in zip(*runs, strict=True):
+        assert np.array_equal(one, other)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_adam_stands_still_where_squares_overflow(backend: Any, dtype: str) -> None:
     largest = float(np.finfo(dtype).max)

@@ -304,6 +304,7 @@ KINDS_OF_STEPS = {
     "rows, a layer of one neuron inside": ([70, 9, 1, 3], 90, 40),
     "rows, layers of one neuron": ([70, 1, 1], 90, 40),
     "rows, one neuron": ([70, 1], 90, 40),
+    "rows, a step an epoch and slots where they lie": ([40, 560, 528, 10], 32, 32),
     "groups of rows": ([70, 33, 3], 300, 200),
     "groups of rows, several blocks": ([100, 65, 10], 3500, 3300),
     "groups of rows, one output": ([70, 33, 1], 300, 200),

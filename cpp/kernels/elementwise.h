@@ -32,27 +32,36 @@ void apply_log(T* x, int64_t n) {
 }
 
 template <class U, bool scaled, class T>
-inline void update_all(T* w, const T* g, T* const* slot, const T* c, T scale, int64_t n) {
+inline void update_all(T* w, const T* g, T* const* slot, const T* c, T scale, int64_t rows, int64_t n,
+                       int64_t slot_stride) {
+  constexpr int64_t ahead = 8, line = 64 / int64_t(sizeof(T));
   T* slots[max_slots] = {};
   for (int k = 0; k < U::n_slots; k++) slots[k] = slot[k];
-  for (int64_t i = 0; i < n; i += lanes<T>) {
-    Vector<T> s[max_slots] = {};
-    for (int k = 0; k < U::n_slots; k++) s[k] = load(slots[k] + i);
-    Vector<T> parameter = load(w + i);
-    U::update(parameter, scaled ? scale * load(g + i) : load(g + i), s, c);
-    store(w + i, parameter);
-    for (int k = 0; k < U::n_slots; k++) store(slots[k] + i, s[k]);
+  for (int64_t row = 0; row < rows; row++, w += n, g += n) {
+    // Rows may lie pages apart, where the processor does not foresee the next one.
+    for (int k = 0; k < U::n_slots && rows > 1; k++)
+      for (int64_t i = 0; i < n; i += line) fetch_to_write(slots[k] + ahead * slot_stride + i);
+    for (int64_t i = 0; i < n; i += lanes<T>) {
+      Vector<T> s[max_slots] = {};
+      for (int k = 0; k < U::n_slots; k++) s[k] = load(slots[k] + i);
+      Vector<T> parameter = load(w + i);
+      U::update(parameter, scaled ? scale * load(g + i) : load(g + i), s, c);
+      store(w + i, parameter);
+      for (int k = 0; k < U::n_slots; k++) store(slots[k] + i, s[k]);
+    }
+    for (int k = 0; k < U::n_slots; k++) slots[k] += slot_stride;
   }
 }
 
 template <class U, class T>
-void update(T* w, const T* g, T* const* slot, const double* constants, T scale, int64_t n) {
+void update(T* w, const T* g, T* const* slot, const double* constants, T scale, int64_t rows, int64_t n,
+            int64_t slot_stride) {
   T c[max_constants];
   for (int i = 0; i < max_constants; i++) c[i] = T(constants[i]);
   if (scale == 1)
-    update_all<U, false>(w, g, slot, c, scale, n);
+    update_all<U, false>(w, g, slot, c, scale, rows, n, slot_stride);
   else
-    update_all<U, true>(w, g, slot, c, scale, n);
+    update_all<U, true>(w, g, slot, c, scale, rows, n, slot_stride);
 }
 
 template <class T>
