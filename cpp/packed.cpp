@@ -51,7 +51,8 @@ void Packed<T>::read() {
 
 template <class T>
 void Packed<T>::write(const Item& item) const {
-  packing_.unpack(item, parameters_.data() + item.offset, run_.parameters);
+  // Where runs are short, the next one follows.
+  packing_.unpack(item, parameters_.data() + item.offset, run_.parameters, !copies_slots());
   for (int i = 0; i < n_slots_ && copies_slots(); i++)
     packing_.unpack(item, slots_data_[i] + item.offset, run_.task.slots[i]);
 }

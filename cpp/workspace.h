@@ -54,9 +54,9 @@ class Packing {
   Matrix<const T> layer(const T* packed, size_t l) const;
   void pack(const T* flat, T* packed) const;
   void unpack(const T* packed, T* flat) const;
-  // The same of a part, which lies at `packed` by itself.
+  // The same of a part, which lies at `packed` by itself. What is needed soon stays in the cache.
   void pack(const Part& part, const T* flat, T* packed) const;
-  void unpack(const Part& part, const T* packed, T* flat) const;
+  void unpack(const Part& part, const T* packed, T* flat, bool needed_soon = false) const;
 
   // All there is, in parts of some `elements` or less, but of a panel's width in rows.
   std::vector<Part> parts(double elements = whole) const;
