@@ -219,44 +219,38 @@ inline Vector<T> few_rows_by_delta(const FewWeights<T>& along, int64_t n_along, 
   return sums_of_lanes<int(L), T>(sum);
 }
 
-// to = W @ delta of n samples, for the neurons that lie along: m rows of W, as many at a time as there are lanes, and
-// the last ones one by one.
+// to = delta @ W.T of n samples, for the neurons that lie along: m rows of W, as many at a time as there are lanes, and
+// the last ones one by one. From a few samples on a transpose takes less than sums across lanes.
 template <class N, class T>
-inline void few_backward_along(const FewLayer<T>& layer, N n, int64_t m, T* to, int64_t to_width) {
-  constexpr int64_t L = lanes<T>, most_single = L / 8;
-  const FewWeights<T>& along = layer.along;
-  int64_t i = 0;
-  for (; m - i > most_single; i += L)
-    for (int64_t r = 0; r < n; r++)
-      store(to + r * to_width + i, few_rows_by_delta(along, layer.n_along, i, m - i, layer.delta + r * layer.width));
-  for (; i < m; i++) few_dots(n, layer.n_along, layer.delta, layer.width, along.W + i * along.stride, to + i, to_width);
-}
-
-// The same by a transpose of those rows of W, which pays for some samples.
-template <class T>
-inline void few_backward_transposed(const FewLayer<T>& layer, int64_t n, int64_t m, T* to, int64_t to_width,
-                                    T* transposed) {
-  constexpr int64_t L = lanes<T>, most_single = L / 8;
+inline void few_backward_along(const FewLayer<T>& layer, N n, int64_t m, T* to, int64_t to_width, T* transposed) {
+  constexpr int64_t L = lanes<T>, most_single = L / 8, worth_transposing = 3;
   const FewWeights<T>& along = layer.along;
   int64_t i = 0;
   for (; m - i > most_single; i += L) {
+    if (n < worth_transposing) {
+      for (int64_t r = 0; r < n; r++)
+        store(to + r * to_width + i, few_rows_by_delta(along, layer.n_along, i, m - i, layer.delta + r * layer.width));
+      continue;
+    }
     transpose(along.W + i * along.stride, along.stride, m - i < L ? m - i : L, layer.n_along, transposed, L);
     few_multiply(n, L, layer.n_along, layer.delta, layer.width, transposed, L, to + i, to_width);
   }
   for (; i < m; i++) few_dots(n, layer.n_along, layer.delta, layer.width, along.W + i * along.stride, to + i, to_width);
 }
 
-// For the neurons that lie across: to (+)= delta times their rows.
+// The same for those that lie across, added to what is there if there is anything.
 template <class N, class T>
 inline void few_backward_across(const FewLayer<T>& layer, N n, int64_t m, T* to, int64_t to_width) {
   for (int64_t t = 0; t < layer.across.rows; t++) {
     const T* w = layer.across.W + t * layer.across.stride;
     const bool adds = layer.n_along + t > 0;
     for (int64_t r = 0; r < n; r++) {
-      const Vector<T> delta = broadcast(layer.delta[r * layer.width + layer.n_along + t]);
+      const T delta = layer.delta[r * layer.width + layer.n_along + t];
       T* row = to + r * to_width;
-      for (int64_t i = 0; i < m; i += lanes<T>)
-        store(row + i, adds ? load(row + i) + delta * load(w + i) : delta * load(w + i));
+      for (int64_t i = 0; i < m; i += lanes<T>) {
+        const Vector<T> y = delta * load(w + i);
+        store(row + i, adds ? load(row + i) + y : y);
+      }
     }
   }
 }
@@ -264,12 +258,8 @@ inline void few_backward_across(const FewLayer<T>& layer, N n, int64_t m, T* to,
 // delta of the layer before, of n samples: (delta @ W.T) * s'.
 template <class N, class T, class... S>
 inline void few_backward(const FewLayer<T>& layer, const FewLayer<T>& before, T* transposed, N n, List<S...>) {
-  constexpr int64_t worth_transposing = 3;
   const int64_t m = before.n_out;
-  if (layer.n_along && n >= worth_transposing)
-    few_backward_transposed(layer, n, m, before.delta, before.width, transposed);
-  else if (layer.n_along)
-    few_backward_along(layer, n, m, before.delta, before.width);
+  if (layer.n_along) few_backward_along(layer, n, m, before.delta, before.width, transposed);
   few_backward_across(layer, n, m, before.delta, before.width);
   set_tails(before.delta, n, m, before.width, T(0));
   few_differentiate(before, n, List<S...>{});
