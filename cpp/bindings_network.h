@@ -105,7 +105,7 @@ class PyNetwork {
     return py::make_tuple(J, lists[0], lists[1], lists[2]);
   }
 
-  // What trains with batches of so many rows: single, columns, groups or rows.
+  // What trains with batches of so many rows: few, columns, groups or rows.
   std::string kind_of_steps(int64_t batch_size, bool extras) const {
     static constexpr const char* names[] = {"few", "columns", "groups", "rows"};
     return names[int(fastmlp::kind_of_steps<T>(net_, batch_size, extras))];

@@ -9,16 +9,16 @@ namespace fastmlp {
 
 namespace {
 
-// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache. Half of a batch, in whole
-// vectors, that is worth sharing, so that there is something to share: one of many samples, or of so much work that two
-// threads gain by it, and more than a few vectors of samples.
-constexpr int64_t most_samples = 528, samples_worth_halving = 256, fewest_samples = 32, unit = 16;
+// Samples of a block: enough to make the sums across lanes cheap, few enough for the cache. Half of a batch that is
+// worth sharing, so that there is something to share: one of many samples, or of so much work that two threads gain by
+// it, and more than a few vectors of samples. A half is a number of the longest vectors.
+constexpr int64_t most_samples = 528, samples_worth_halving = 256, fewest_samples = 32, longest_vector = 16;
 constexpr double work_worth_halving = 1.2e6;  // multiply-adds
 int64_t block_samples(const Network& net, int64_t batch_size) {
   const bool halves =
       batch_size >= samples_worth_halving ||
       (batch_size >= 2 * fewest_samples && 3 * net.multiply_adds() * double(batch_size) >= work_worth_halving);
-  return halves ? std::min(round_up((batch_size + 1) / 2, unit), most_samples) : batch_size;
+  return halves ? std::min(round_up((batch_size + 1) / 2, longest_vector), most_samples) : batch_size;
 }
 
 // A batch's blocks are dealt to so many sums of gradients at most, which are then added: their

@@ -17,7 +17,7 @@ FewLayout few_layout(const Layer& layer, const Kernels<T>& kernels) {
   const int64_t lanes = kernels.lanes, last = layer.n_out % lanes;
   FewLayout layout{};
   layout.across_stride = round_up(layer.n_in + 1, lanes);
-  // Sums across lanes take some time too.
+  // By half or more of their vectors, since sums across lanes take some time too.
   const bool saves = 2 * last * layout.across_stride < layer.rows * lanes;
   layout.n_across = saves ? last : 0;
   layout.n_along = layer.n_out - layout.n_across;

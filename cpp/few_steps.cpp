@@ -1,5 +1,7 @@
 // Steps on a few samples: a copy of the parameters in rows that are easy to read, and one kernel that runs many steps.
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "few_layout.h"
 #include "steps.h"
@@ -13,7 +15,10 @@ template <class T>
 class FewSteps : public Steps<T> {
  public:
   explicit FewSteps(Run<T>& run) : run_(run), net_(run.net), task_(run.task), n_slots_(slots_of(task_.rule)) {
-    for (const Layer& layer : net_.layers) size_ += few_layout(layer, k_).size;
+    for (const Layer& layer : net_.layers) {
+      layouts_.push_back(few_layout(layer, k_));
+      size_ += layouts_.back().size;
+    }
     make_layers();
     const double work = 3 * net_.multiply_adds() * double(task_.batch_size);
     chunk_ = task_.batch_size * std::clamp<int64_t>(int64_t(chunk_work / work), 1, most_steps);
@@ -36,9 +41,9 @@ class FewSteps : public Steps<T> {
     const int64_t at = k_.find_nonfinite(memory_.data(), size_);
     int layer = 0;
     int64_t start = 0;
-    for (const Layer& l : net_.layers) {
+    for (const FewLayout& layout : layouts_) {
       layer += start <= at;
-      start += few_layout(l, k_).size;
+      start += layout.size;
     }
     return layer;
   }
@@ -105,7 +110,7 @@ class FewSteps : public Steps<T> {
     rest += widest * k_.lanes;
     // All in one piece: a load some 4096 bytes behind a store would wait for it. What an update stores lies in
     // different parts of its pages.
-    constexpr int64_t page = 4096 / int64_t(sizeof(T)), share = page / (1 + max_slots) / 16 * 16;
+    constexpr int64_t page = 4096 / int64_t(sizeof(T)), share = page / (1 + max_slots) / 16 * 16;  // whole vectors
     const int64_t part = round_up(size_, page) + share;
     memory_ = Buffer<T>((1 + n_slots_) * part + rest);
     W_ = memory_.data();
@@ -131,8 +136,9 @@ class FewSteps : public Steps<T> {
       offset += n * stride;
       return weights;
     };
-    for (const Layer& layer : net_.layers) {
-      const FewLayout layout = few_layout(layer, k_);
+    for (size_t l = 0; l < layouts_.size(); l++) {
+      const Layer& layer = net_.layers[l];
+      const FewLayout& layout = layouts_[l];
       FewLayer<T> few{};
       few.n_out = layer.n_out;
       few.n_along = layout.n_along;
@@ -168,13 +174,17 @@ class FewSteps : public Steps<T> {
   // The rule's constants of the next n steps, or one set for all where they do not depend on the step.
   bool prepare_constants(int64_t n) {
     const int64_t first = run_.progress.steps;
-    double next[max_constants] = {};
     constants_.assign(size_t(n * max_constants), 0);
     constants_of(task_, first, false, constants_.data());
-    if (n > 1) constants_of(task_, first + 1, false, next);
-    if (n > 1 && !task_.factors && std::equal(next, next + max_constants, constants_.data())) return true;
+    if (n > 1 && !task_.factors && has_constants_of(first + 1) && has_constants_of(first + n - 1)) return true;
     for (int64_t i = 1; i < n; i++) constants_of(task_, first + i, false, constants_.data() + i * max_constants);
     return false;
+  }
+
+  bool has_constants_of(int64_t step) const {
+    double constants[max_constants] = {};
+    constants_of(task_, step, false, constants);
+    return std::equal(constants, constants + max_constants, constants_.data());
   }
 
   static constexpr double chunk_work = 1e6;    // multiply-adds between looks at the clock
@@ -189,6 +199,7 @@ class FewSteps : public Steps<T> {
   Buffer<T> memory_, dense_;
   T *W_ = nullptr, *slots_[max_slots] = {};
   T *inputs_ = nullptr, *targets_ = nullptr, *transposed_ = nullptr;
+  std::vector<FewLayout> layouts_;
   std::vector<FewLayer<T>> layers_;
   std::vector<double> constants_;
 };

@@ -1,5 +1,5 @@
-// Which kind of steps a run takes, by estimates of the nanoseconds that one step takes: the same for any number of
-// threads, as the kinds differ in their last bits.
+// Which kind of steps a run takes: mostly by estimates of the nanoseconds that one step takes. It is the same for any
+// number of threads, as the kinds differ in their last bits.
 //
 // The coefficients are fitted to 11,000 networks of up to 48 neurons a layer and 2 to 2000 samples (columns and rows),
 // and to 19,000 of 2 to 12 samples (few), of both types and with vectors of 32 and 64 bytes, trained by Adam. The
@@ -73,7 +73,8 @@ bool is_narrow(const Network& net) {
   return narrow;
 }
 
-// Larger networks gain nothing, and would do without a second thread.
+// Whether a few samples by themselves take less than the same as rows. Larger networks gain nothing, and would lose the
+// second thread.
 bool are_few(const Network& net, int64_t batch_size) {
   constexpr int64_t most = 8, most_parameters = 30'000, most_parameters_of_two = 200'000;
   return batch_size <= most && net.n_parameters() <= (batch_size <= 2 ? most_parameters_of_two : most_parameters);

@@ -199,3 +199,21 @@ def test_the_command_line_saves_nothing(
     assert main(["train", "t.csv", "--target", "y", "--optimizer", "sgd", "--learning-rate", "1e30"]) == 2
     assert "training diverged" in capsys.readouterr().err
     assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("width", [1009, 1017, 1021])
+def test_what_lies_behind_a_row_does_not_count(simd: str, width: int) -> None:
+    # Rows of nearly a page, of one, two and four vectors of float32, are longer than their neurons need.
+    net = fastmlp.Network([1, width, 1], "tanh", init="zeros", random_state=0)
+    net.biases[-1][:] = 1e10
+    X, Y = np.full((4, 1), 1e30), np.full((4, 1), 1e10)
+    history = net.train(X, Y, epochs=3, batch_size=1, optimizer=SGD(1e-3))
+    assert history.loss == [0, 0, 0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 20])
+def test_losses_of_several_outputs_overflow_together(backend: Any, batch_size: int) -> None:
+    net = backend([1, 38], random_state=0)
+    X, Y = np.ones((20, 1), np.float32), np.full((20, 38), 1.5e19, np.float32)
+    with pytest.warns(DivergenceWarning, match="the loss of epoch 1, batch 1"):
+        net.train(X, Y, epochs=1, batch_size=batch_size, optimizer=SGD(1e-30))

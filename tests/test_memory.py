@@ -64,7 +64,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ([13, 32, 1], 1),
         ([13, 32, 1], 7),
     ],
-    ids=["rows", "rows in blocks", "columns", "columns in blocks", "single samples", "a few samples"],
+    ids=["rows", "rows in blocks", "columns", "columns in blocks", "few: one row", "few: seven rows"],
 )
 def test_a_run_allocates_nothing_after_its_first_step(
     counter: Path, sizes: list[int], batch_size: int, n_threads: int

@@ -194,8 +194,8 @@ def test_rprop_needs_all_rows(backend: Any) -> None:
 # Sizes and batch size: columns, one and a few samples with a layer of one neuron inside, rows, groups of rows.
 STEPS = {
     "columns": ([5, 9, 3], 20),
-    "one": ([5, 9, 1, 3], 1),
-    "few": ([5, 18, 1, 3], 6),
+    "few: one row": ([5, 9, 1, 3], 1),
+    "few: six rows": ([5, 18, 1, 3], 6),
     "rows": ([5, 70, 1, 3], 20),
     "groups": ([5, 70, 3], 200),
 }

@@ -273,9 +273,9 @@ def test_real_data(simd: str) -> None:
     assert relative_error(trained_on_digits(fastmlp.Network, simd), expected) <= 1e-10
 
 
-# Sizes, rows and batch size: the core does batches of a few rows, of narrow layers and of wide layers in different ways,
-# which the first word names, and cuts large batches into blocks. Widths shortly behind a multiple of a vector's have
-# neurons that lie across.
+# Sizes, rows and batch size: the core does batches of a few rows, of narrow layers and of wide layers in different
+# ways, which the first word names, and cuts large batches into blocks. Widths shortly behind a multiple of a vector's
+# have neurons that lie across.
 KINDS_OF_STEPS = {
     "few: one row, one weight": ([1, 1], 1, 1),
     "few: one row": ([5, 1], 9, 1),
@@ -285,6 +285,8 @@ KINDS_OF_STEPS = {
     "few: one row, rows of a page": ([5, 512, 3], 20, 1),
     "few: one row, rows of a page in float32": ([5, 1024, 3], 20, 1),
     "few: one row, rows of nearly a page": ([5, 510, 510, 3], 20, 1),
+    "few: one row, rows of nearly a page, one input": ([1, 505, 1], 20, 1),
+    "few: two rows, a neuron less than a page": ([3, 511, 2], 20, 2),
     "few: two rows": ([50, 50], 4, 2),
     "few: two rows, and one": ([52, 18, 17, 2], 9, 2),
     "few: three rows, a layer of one neuron inside": ([52, 19, 1, 18, 3], 20, 3),

@@ -51,24 +51,6 @@ inline Multiply<T> multiply_and_differentiate_of(int activation, List<S...>) {
   return all[activation];
 }
 
-template <class T, class... S>
-inline Activate<T> activate_of(int activation, List<S...>) {
-  static constexpr Activate<T> all[] = {activate<S, T>...};
-  return all[activation];
-}
-
-template <class T, class... S>
-inline Differentiate<T> differentiate_of(int activation, List<S...>) {
-  static constexpr Differentiate<T> all[] = {differentiate<S, T>...};
-  return all[activation];
-}
-
-template <class... S>
-inline bool is_identity(int activation, List<S...>) {
-  static constexpr bool all[] = {S::is_identity...};
-  return all[activation];
-}
-
 template <class T, class... E>
 inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& output, List<E...>) {
   using Loss = double (*)(const LossOf&, const T*, const T*, const T*, T, T*, int64_t, int64_t, int64_t);

@@ -21,6 +21,24 @@ void differentiate(T* delta, const T* at, int64_t rows, int64_t n, int64_t strid
       store(delta + j, load(delta + j) * derivative_of<S>(load(at + j), parameter));
 }
 
+template <class T, class... S>
+inline Activate<T> activate_of(int activation, List<S...>) {
+  static constexpr Activate<T> all[] = {activate<S, T>...};
+  return all[activation];
+}
+
+template <class T, class... S>
+inline Differentiate<T> differentiate_of(int activation, List<S...>) {
+  static constexpr Differentiate<T> all[] = {differentiate<S, T>...};
+  return all[activation];
+}
+
+template <class... S>
+inline bool is_identity(int activation, List<S...>) {
+  static constexpr bool all[] = {S::is_identity...};
+  return all[activation];
+}
+
 template <class T>
 void apply_exp(T* x, int64_t n) {
   for (int64_t i = 0; i < n; i += lanes<T>) store(x + i, exp(load(x + i)));

@@ -1,17 +1,18 @@
-// Training on batches of a few samples: every step, from the inputs to the updated parameters, without leaving this
-// file.
+// Training on batches of a few samples: many steps in one call, each from the inputs to the updated parameters.
 //
 // The gradient is a sum of few products of two vectors, a.T delta, and is never stored: it is used up row by row as W
 // is updated.
 #pragma once
 
-#include "columns.h"
+#include "dots.h"
+#include "elementwise.h"
 #include "losses.h"
+#include "transpose.h"
 
 namespace fastmlp {
 namespace {
 
-// A number of samples that is known where this is compiled: loops over samples cost a single one too much.
+// One sample, as a type: its loops vanish where this is compiled.
 struct One {
   constexpr operator int64_t() const { return 1; }
 };
@@ -72,7 +73,7 @@ inline void few_multiply(int64_t n, int64_t columns, int64_t rows, const T* a, i
     few_products_of<most>(n - r, columns, rows, a + r * a_width, a_width, w, stride, z + r * z_width, z_width);
 }
 
-// to[r] = a[r] . b for n samples; what stands behind it in its vector becomes 0.
+// to[r] = a[r] . b for n samples. A vector is stored, so rows of `to` have room for zeros behind any of their elements.
 template <class N, class T>
 inline void few_dots(N n, int64_t k, const T* a, int64_t a_width, const T* b, T* to, int64_t to_width) {
   for (int64_t r = 0; r < n; r++, a += a_width, to += to_width) {
@@ -151,21 +152,24 @@ inline void few_update_columns(const Factors<N, T>& f, const FewWeights<T>& weig
   }
 }
 
+// Vectors up to the one that holds the last of the columns; a row may be longer.
 template <class U, class N, class T>
-inline void few_update_weights(const Factors<N, T>& f, const FewWeights<T>& weights, const T* constants) {
+inline void few_update_weights(const Factors<N, T>& f, const FewWeights<T>& weights, int64_t columns,
+                               const T* constants) {
   constexpr int64_t L = lanes<T>;
   int64_t j = 0;
-  for (; j + 4 * L <= weights.stride; j += 4 * L) few_update_columns<U, 4>(f, weights, j, constants);
-  for (; j < weights.stride; j += L) few_update_columns<U, 1>(f, weights, j, constants);
+  for (; j + 3 * L < columns; j += 4 * L) few_update_columns<U, 4>(f, weights, j, constants);
+  for (; j < columns; j += L) few_update_columns<U, 1>(f, weights, j, constants);
 }
 
 template <class U, class N, class T>
 void few_update(const FewLayer<T>& layer, const T* a, int64_t a_width, N n, const T* constants) {
   if (layer.n_along)
-    few_update_weights<U>(Factors<N, T>{a, layer.delta, a_width, layer.width, n}, layer.along, constants);
+    few_update_weights<U>(Factors<N, T>{a, layer.delta, a_width, layer.width, n}, layer.along, layer.n_along,
+                          constants);
   if (layer.across.rows)
     few_update_weights<U>(Factors<N, T>{layer.delta + layer.n_along, a, layer.width, a_width, n}, layer.across,
-                          constants);
+                          layer.across.stride, constants);
 }
 
 template <class N, class T, class... S>
@@ -219,14 +223,15 @@ inline Vector<T> few_rows_by_delta(const FewWeights<T>& along, int64_t n_along, 
   return sums_of_lanes<int(L), T>(sum);
 }
 
-// to = delta @ W.T of n samples, for the neurons that lie along: m rows of W, as many at a time as there are lanes, and
-// the last ones one by one. From a few samples on a transpose takes less than sums across lanes.
+// to = delta @ W.T of n samples, for the neurons that lie along. The m inputs' rows of W are taken as many at a time as
+// there are lanes, and the last ones one by one, if they are too few to be worth a vector. From a few samples on a
+// transpose takes less than sums across lanes.
 template <class N, class T>
 inline void few_backward_along(const FewLayer<T>& layer, N n, int64_t m, T* to, int64_t to_width, T* transposed) {
-  constexpr int64_t L = lanes<T>, most_single = L / 8, worth_transposing = 3;
+  constexpr int64_t L = lanes<T>, most_by_dots = L / 8, worth_transposing = 3;
   const FewWeights<T>& along = layer.along;
   int64_t i = 0;
-  for (; m - i > most_single; i += L) {
+  for (; m - i > most_by_dots; i += L) {
     if (n < worth_transposing) {
       for (int64_t r = 0; r < n; r++)
         store(to + r * to_width + i, few_rows_by_delta(along, layer.n_along, i, m - i, layer.delta + r * layer.width));
@@ -269,72 +274,75 @@ inline bool is_finite(double x) { return x - x == 0; }
 
 // Where a loss may read vectors of them, the targets need room behind them.
 template <class T>
-inline const T* targets_of(const FewRun<T>& r, int64_t row) {
-  const T* Y = r.Y + row * r.n_targets;
-  if (!r.targets) return Y;
-  for (int64_t j = 0; j < r.n_targets; j++) r.targets[j] = Y[j];
-  return r.targets;
+inline const T* targets_of(const FewRun<T>& run, int64_t row) {
+  const T* Y = run.Y + row * run.n_targets;
+  if (!run.targets) return Y;
+  for (int64_t j = 0; j < run.n_targets; j++) run.targets[j] = Y[j];
+  return run.targets;
 }
 
 // The place of a row in X, Y and weight.
 template <class T>
-inline int64_t row_of(const FewRun<T>& r, int64_t i) {
-  return r.order ? r.order[i] : i;
+inline int64_t row_of(const FewRun<T>& run, int64_t i) {
+  return run.order ? run.order[i] : i;
 }
 
 // The losses of n rows from `start` on, and the last layer's delta.
 template <class N, class T, class... E>
-inline double few_losses(const FewRun<T>& r, int64_t start, N n, List<E...>) {
+inline double few_losses(const FewRun<T>& run, int64_t start, N n, List<E...>) {
   using Loss = double (*)(const LossOf&, const T*, const T*, T, T, T*, int64_t, int64_t);
   static constexpr Loss losses[] = {loss_of_one<E, T>...};
-  const FewLayer<T>& output = r.layers[r.n_layers - 1];
+  const FewLayer<T>& output = run.layers[run.n_layers - 1];
   const T scale = T(1) / T(int64_t(n));
   double sum = 0;
   for (int64_t i = 0; i < n; i++) {
-    const int64_t row = row_of(r, start + i);
-    sum += losses[r.loss.id](r.loss, output.A + i * output.width, targets_of(r, row), r.weight ? r.weight[row] : T(1),
-                             scale, output.delta + i * output.width, output.n_out, r.n_targets);
+    const int64_t row = row_of(run, start + i);
+    sum += losses[run.loss.id](run.loss, output.A + i * output.width, targets_of(run, row),
+                               run.weight ? run.weight[row] : T(1), scale, output.delta + i * output.width,
+                               output.n_out, run.n_targets);
   }
   return sum;
 }
 
 // Forward, backward and update of n rows; the sum of their losses. Where that is not finite, nothing is updated.
 template <class N, class T, class... S, class... E, class... U>
-inline double few_step(const FewRun<T>& r, int64_t start, N n, const T* constants, List<S...>, List<E...>, List<U...>) {
+inline double few_step(const FewRun<T>& run, int64_t start, N n, const T* constants, List<S...>, List<E...>,
+                       List<U...>) {
   using Update = void (*)(const FewLayer<T>&, const T*, int64_t, N, const T*);
   static constexpr Update updates[] = {few_update<U, N, T>...};
-  const FewLayer<T>* layers = r.layers;
-  const int last = r.n_layers - 1;
-  const auto A = [&](int l) { return l ? layers[l - 1].A : r.inputs; };
-  const auto width = [&](int l) { return l ? layers[l - 1].width : r.input_width; };
+  const FewLayer<T>* layers = run.layers;
+  const int last = run.n_layers - 1;
+  const auto A = [&](int l) { return l ? layers[l - 1].A : run.inputs; };
+  const auto width = [&](int l) { return l ? layers[l - 1].width : run.input_width; };
   for (int64_t i = 0; i < n; i++)
-    __builtin_memcpy(r.inputs + i * r.input_width, r.X + row_of(r, start + i) * r.n_in, size_t(r.n_in) * sizeof(T));
+    __builtin_memcpy(run.inputs + i * run.input_width, run.X + row_of(run, start + i) * run.n_in,
+                     size_t(run.n_in) * sizeof(T));
   for (int l = 0; l <= last; l++) {
     few_forward(layers[l], A(l), width(l), n);
     few_activate(layers[l], n, List<S...>{});
-    if (l < last) set_tails(layers[l].A, n, layers[l].n_out, layers[l].width, r.one);
+    if (l < last) set_tails(layers[l].A, n, layers[l].n_out, layers[l].width, run.one);
   }
-  const double loss = few_losses(r, start, n, List<E...>{});
+  const double loss = few_losses(run, start, n, List<E...>{});
   if (!is_finite(loss)) return loss;
   few_differentiate(layers[last], n, List<S...>{});
   for (int l = last; l >= 0; l--) {
-    if (l > 0) few_backward(layers[l], layers[l - 1], r.transposed, n, List<S...>{});
-    updates[r.rule](layers[l], A(l), width(l), n, constants);
+    if (l > 0) few_backward(layers[l], layers[l - 1], run.transposed, n, List<S...>{});
+    updates[run.rule](layers[l], A(l), width(l), n, constants);
   }
   return loss;
 }
 
 template <class T>
-int64_t few_steps(const FewRun<T>& r, int64_t n, const double* constants, bool shared, double* sum) {
+int64_t few_steps(const FewRun<T>& run, int64_t n, const double* constants, bool shared, double* sum) {
   double losses = 0;
   T c[max_constants];
   int64_t steps = 0;
-  for (int64_t start = 0; start < n; start += r.batch_size, steps++) {
+  for (int64_t start = 0; start < n; start += run.batch_size, steps++) {
     if (start == 0 || !shared)
       for (int k = 0; k < max_constants; k++) c[k] = T(constants[(shared ? 0 : steps) * max_constants + k]);
-    const int64_t rows = n - start < r.batch_size ? n - start : r.batch_size;
-    const double loss = rows == 1 ? few_step(r, start, One{}, c, Activations{}, Losses{}, Optimizers{})
-                                  : few_step(r, start, rows, c, Activations{}, Losses{}, Optimizers{});
+    const int64_t rows = n - start < run.batch_size ? n - start : run.batch_size;
+    const double loss = rows == 1 ? few_step(run, start, One{}, c, Activations{}, Losses{}, Optimizers{})
+                                  : few_step(run, start, rows, c, Activations{}, Losses{}, Optimizers{});
     losses += loss;
     if (!is_finite(loss)) break;
   }

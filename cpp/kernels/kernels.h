@@ -4,7 +4,8 @@
 // to whole vectors (`lanes` elements) wherever a kernel reads or writes a row: what lies there must
 // be readable, and is overwritten in results. Pointers need the alignment of an element only. No
 // kernel allocates, throws or keeps state; every sum runs in one fixed order, so the bits of an
-// element do not depend on the size of the matrix around it.
+// element do not depend on the size of the matrix around it (few_steps takes another order for other
+// numbers of samples).
 #pragma once
 
 #include <cstddef>
@@ -135,7 +136,7 @@ struct FewRun {
   int64_t batch_size, n_in, n_targets;
   T* inputs;  // a row of input_width elements for each sample, with its tail
   int64_t input_width;
-  T* transposed;            // room for a vector of each neuron of a layer
+  T* transposed;            // room for a vector's width of W.T of the widest layer
   T* targets;               // a copy with a vector's room, for losses that read vectors of them; otherwise null
   T one;                    // 1, or 0 without biases
   const T *X, *Y, *weight;  // weight may be null

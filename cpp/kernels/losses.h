@@ -156,7 +156,8 @@ double column_loss(const LossOf& spec, const T* Y_hat, const T* Y, const T* weig
   return total;
 }
 
-// Of one sample, with scale * weight * dloss/dY_hat; behind the n_targets of Y, a vector can be read.
+// Of one sample, with scale * weight * dloss/dY_hat; where losses are by rows, a vector can be read behind the
+// n_targets of Y.
 template <class E, class T>
 double loss_of_one(const LossOf& spec, const T* Y_hat, const T* Y, T weight, T scale, T* delta, int64_t n,
                    int64_t n_targets) {
@@ -164,13 +165,13 @@ double loss_of_one(const LossOf& spec, const T* Y_hat, const T* Y, T weight, T s
   if constexpr (E::by_rows) {
     return double(weight) * double(E::loss(AlongOutputs<T>{spec, Y_hat, Y, delta, factor, n_targets})[0]);
   } else {
-    double sum = 0;
+    T sum = 0;
     const T parameter = T(spec.parameters[0]);
     for (int64_t j = 0; j < n; j++) {
-      sum += double(E::value(Y_hat[j], Y[j], parameter));
+      sum += E::value(Y_hat[j], Y[j], parameter);
       delta[j] = factor * E::derivative(Y_hat[j], Y[j], parameter);
     }
-    return double(weight) * sum;
+    return double(weight) * double(sum);
   }
 }
 
