@@ -93,24 +93,28 @@ int Packed<T>::bad_layer() const {
 }
 
 template <class T>
+T* Packed<T>::slot(const Item& item, Slots where, int i, int thread) const {
+  if (where == Slots::packed) return slots_data_[i] + item.offset;
+  if (where == Slots::in_place) return run_.task.slots[i] + packing_.start_in_flat(item);
+  return place(item, slots_data_[i] + thread * (largest_item_ + spare), i);
+}
+
+template <class T>
 void Packed<T>::update(const Item& item, const T* dW, const Update<T>& update, int thread) {
-  // Where the user's rows are whole vectors, they are updated where they are.
-  const bool in_place = !copies_slots() && packing_.is_whole(item), copies = !copies_slots() && !in_place;
-  T* slot[max_slots] = {};
+  const Slots where = slots_at(item);
+  T* slots[max_slots] = {};
   for (int i = 0; i < n_slots_; i++) {
-    slot[i] = in_place         ? run_.task.slots[i] + packing_.start_in_flat(item)
-              : copies_slots() ? slots_data_[i] + item.offset
-                               : place(item, slots_data_[i] + thread * (largest_item_ + spare), i);
-    if (copies) packing_.pack(item, run_.task.slots[i], slot[i]);
+    slots[i] = slot(item, where, i, thread);
+    if (where == Slots::copied) packing_.pack(item, run_.task.slots[i], slots[i]);
   }
   T* W = parameters_.data() + item.offset;
   if (update.left != 1) decay(k_, run_.task.penalties, update.left, W, weights_of(item), parameters_of(item));
   const auto move = k_.update[run_.task.rule];
-  if (in_place)
-    move(W, dW, slot, update.constants, update.scale, item.rows, item.width, run_.net.layers[item.l].n_out);
+  if (where == Slots::in_place)
+    move(W, dW, slots, update.constants, update.scale, item.rows, item.width, run_.net.layers[item.l].n_out);
   else
-    move(W, dW, slot, update.constants, update.scale, 1, item.rows * item.width, 0);
-  for (int i = 0; i < n_slots_ && copies; i++) packing_.unpack(item, slot[i], run_.task.slots[i]);
+    move(W, dW, slots, update.constants, update.scale, 1, item.rows * item.width, 0);
+  for (int i = 0; i < n_slots_ && where == Slots::copied; i++) packing_.unpack(item, slots[i], run_.task.slots[i]);
   packing_.transpose(item, parameters_.data(), transposed_.data());
 }
 

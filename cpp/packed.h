@@ -46,15 +46,24 @@ class Packed {
   T* place(const Item& item, T* memory, int i) const;
   static constexpr int64_t spare = 4096 / int64_t(sizeof(T));
 
+  // Where an update finds its item's slots: in the packed copy of all of them, in the user's arrays, if rows are whole
+  // vectors there, or in a copy of the item.
+  enum class Slots { packed, in_place, copied };
+  Slots slots_at(const Item& item) const {
+    return copies_slots() ? Slots::packed : packing_.is_whole(item) ? Slots::in_place : Slots::copied;
+  }
+  T* slot(const Item& item, Slots where, int i, int thread) const;
+
   // Slots of no more bytes have a packed copy. Where they would not stay in the cache it takes a few steps to pay.
   static constexpr int64_t copied_bytes = 32 << 20, cached_bytes = 2 << 20, fewest_steps = 3;
   bool copies_slots() const {
     const int64_t bytes = n_slots_ * size() * int64_t(sizeof(T));
-    return bytes <= cached_bytes || (bytes <= copied_bytes && steps() >= fewest_steps);
+    return bytes <= cached_bytes || (bytes <= copied_bytes && runs_long());
   }
-  int64_t steps() const {
+  bool runs_long() const {
     const Task<T>& task = run_.task;
-    return (task.samples.n + task.batch_size - 1) / task.batch_size * task.epochs;
+    const int64_t epochs = std::min<int64_t>(task.epochs, fewest_steps);  // no overflow
+    return (task.samples.n + task.batch_size - 1) / task.batch_size * epochs >= fewest_steps;
   }
 
   const Run<T>& run_;

@@ -76,9 +76,9 @@ inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride,
 
 // C (m, columns) = W B, or W.T B: the numbers that a product of tiles gives, without all that leads to its tiles, which
 // for so few rows takes longer than the sums.
-constexpr int64_t few_rows = 12;
+constexpr int64_t narrow_rows = 12;
 template <bool transposed, class T>
-inline void multiply_few_rows(int64_t m, int64_t k, const T* W, int64_t stride, const T* B, T* C, int64_t columns) {
+inline void multiply_narrow(int64_t m, int64_t k, const T* W, int64_t stride, const T* B, T* C, int64_t columns) {
   constexpr int MR = 8;
   for (int64_t i = 0; i < m; i += MR, W += transposed ? MR : MR * stride, C += MR * columns)
     for (int64_t s = 0; s < columns; s += lanes<T>)
@@ -88,7 +88,7 @@ inline void multiply_few_rows(int64_t m, int64_t k, const T* W, int64_t stride, 
 // A = s(W.T inputs), where the last row of W has the biases.
 template <class T>
 inline void forward_columns(const ColumnLayer<T>& layer, const T* inputs, int64_t columns) {
-  if (layer.n_out > few_rows) {
+  if (layer.n_out > narrow_rows) {
     multiply_and_activate_of<T>(layer.activation, Activations{})({layer.n_out,
                                                                   columns,
                                                                   layer.rows,
@@ -101,7 +101,7 @@ inline void forward_columns(const ColumnLayer<T>& layer, const T* inputs, int64_
                                                                   layer.parameter});
     return;
   }
-  multiply_few_rows<true>(layer.n_out, layer.rows, layer.W, layer.n_out, inputs, layer.A, columns);
+  multiply_narrow<true>(layer.n_out, layer.rows, layer.W, layer.n_out, inputs, layer.A, columns);
   if (layer.Z) __builtin_memcpy(layer.Z, layer.A, size_t(layer.n_out * columns) * sizeof(T));
   if (!is_identity(layer.activation, Activations{}))
     activate_of<T>(layer.activation, Activations{})(layer.A, 1, layer.n_out * columns, 0, layer.parameter);
@@ -110,13 +110,13 @@ inline void forward_columns(const ColumnLayer<T>& layer, const T* inputs, int64_
 // delta = (W delta of the next layer) * s'.
 template <class T>
 inline void backward_columns(const ColumnLayer<T>& layer, const ColumnLayer<T>& next, T* at, int64_t columns) {
-  if (layer.n_out > few_rows) {
+  if (layer.n_out > narrow_rows) {
     const Matrix<const T> W{next.W, next.n_out, 0}, delta{next.delta, columns, 0};
     multiply_and_differentiate_of<T>(layer.activation, Activations{})(
         {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, at, layer.parameter});
     return;
   }
-  multiply_few_rows<false>(layer.n_out, next.n_out, next.W, next.n_out, next.delta, layer.delta, columns);
+  multiply_narrow<false>(layer.n_out, next.n_out, next.W, next.n_out, next.delta, layer.delta, columns);
   if (!is_identity(layer.activation, Activations{}))
     differentiate_of<T>(layer.activation, Activations{})(layer.delta, at, 1, layer.n_out * columns, 0, layer.parameter);
 }

@@ -4,6 +4,8 @@
 // is updated.
 #pragma once
 
+#include <type_traits>
+
 #include "dots.h"
 #include "elementwise.h"
 #include "losses.h"
@@ -19,7 +21,8 @@ struct One {
 
 // z = [a 1] @ [W; b] of R samples, for NV vectors of neurons; in parts where there are too few sums to overlap.
 template <int R, int NV, class T>
-inline void few_products(int64_t rows, const T* a, int64_t a_width, const T* w, int64_t stride, T* z, int64_t z_width) {
+inline void few_multiply_tile(int64_t rows, const T* a, int64_t a_width, const T* w, int64_t stride, T* z,
+                              int64_t z_width) {
   constexpr int64_t L = lanes<T>;
   constexpr int parts = R * NV < 4 ? 4 / (R * NV) : 1;
   Vector<T> sum[parts][R][NV] = {};
@@ -46,31 +49,26 @@ inline void few_products(int64_t rows, const T* a, int64_t a_width, const T* w, 
     }
 }
 
-// The same for n samples and columns of W, whole vectors of them.
+// The same for n samples, at most R, and whole vectors of neurons.
 template <int R, class T>
-inline void few_products_of(int64_t n, int64_t columns, int64_t rows, const T* a, int64_t a_width, const T* w,
-                            int64_t stride, T* z, int64_t z_width) {
+inline void few_multiply_rows(int64_t n, int64_t columns, int64_t rows, const T* a, int64_t a_width, const T* w,
+                              int64_t stride, T* z, int64_t z_width) {
   if constexpr (R > 1) {
-    if (n < R) return few_products_of<R - 1>(n, columns, rows, a, a_width, w, stride, z, z_width);
+    if (n < R) return few_multiply_rows<R - 1>(n, columns, rows, a, a_width, w, stride, z, z_width);
   }
   constexpr int64_t L = lanes<T>;
   int64_t j = 0;
-  for (; j + L < columns; j += 2 * L) few_products<R, 2>(rows, a, a_width, w + j, stride, z + j, z_width);
-  if (j < columns) few_products<R, 1>(rows, a, a_width, w + j, stride, z + j, z_width);
+  for (; j + L < columns; j += 2 * L) few_multiply_tile<R, 2>(rows, a, a_width, w + j, stride, z + j, z_width);
+  if (j < columns) few_multiply_tile<R, 1>(rows, a, a_width, w + j, stride, z + j, z_width);
 }
 
-template <class T>
-inline void few_multiply(One, int64_t columns, int64_t rows, const T* a, int64_t a_width, const T* w, int64_t stride,
+// The same for any number of samples.
+template <class N, class T>
+inline void few_multiply(N n, int64_t columns, int64_t rows, const T* a, int64_t a_width, const T* w, int64_t stride,
                          T* z, int64_t z_width) {
-  few_products_of<1>(1, columns, rows, a, a_width, w, stride, z, z_width);
-}
-
-template <class T>
-inline void few_multiply(int64_t n, int64_t columns, int64_t rows, const T* a, int64_t a_width, const T* w,
-                         int64_t stride, T* z, int64_t z_width) {
-  constexpr int64_t most = 4;
+  constexpr int most = std::is_same_v<N, One> ? 1 : 4;
   for (int64_t r = 0; r < n; r += most)
-    few_products_of<most>(n - r, columns, rows, a + r * a_width, a_width, w, stride, z + r * z_width, z_width);
+    few_multiply_rows<most>(n - r, columns, rows, a + r * a_width, a_width, w, stride, z + r * z_width, z_width);
 }
 
 // to[r] = a[r] . b for n samples. A vector is stored, so rows of `to` have room for zeros behind any of their elements.
