@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -179,6 +181,41 @@ def test_a_bad_number_is_named_even_where_parameters_overflow_before_it() -> Non
         net.train(X, Y, epochs=1, batch_size=10, optimizer=rule, shuffle=False)
     assert rule.steps == 1
     assert np.array_equal(net.parameters, before)
+
+
+def test_a_bad_number_at_the_end_of_a_long_epoch_is_named_before_it() -> None:
+    net = fastmlp.Network([100, 800, 800, 1], random_state=0)
+    X, Y = np.zeros((300_000, 100), np.float32), np.zeros((300_000, 1), np.float32)  # seconds, on any processor
+    optimizer = SGD()
+    net.train(X[:10], Y[:10], epochs=1, optimizer=optimizer, shuffle=False)  # checks it, once and for all
+    X[-1, 7] = np.inf
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"X\[299999, 7\] is inf"):
+        net.train(X, Y, epochs=1, batch_size=1000, optimizer=optimizer, shuffle=False)
+    assert time.perf_counter() - start < 1
+
+
+def test_other_threads_run_while_a_large_X_is_looked_at() -> None:
+    net = fastmlp.Network([100, 8, 1], random_state=0)
+    X, Y = np.zeros((2_000_000, 100), np.float32), np.zeros((2_000_000, 1), np.float32)
+    optimizer = SGD()
+    net.train(X[:10], Y[:10], epochs=1, optimizer=optimizer, shuffle=False)  # checks it, once and for all
+    seen, over = [time.perf_counter()], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.0005):
+            seen.append(time.perf_counter())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start = time.perf_counter()
+    for _ in range(5):
+        net.train(X, Y, epochs=0, batch_size=1000, optimizer=optimizer, shuffle=False)
+    end = time.perf_counter()
+    over.set()
+    watcher.join()
+    between = [start, *(at for at in seen if start < at < end), end]
+    assert np.median(np.diff(between)) < (end - start) / 25, "a call holds the GIL for a fifth of that"
 
 
 BAD_TARGETS: list[tuple[Any, type[Exception], str]] = [

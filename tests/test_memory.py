@@ -144,6 +144,27 @@ def test_a_large_network_takes_three_times_its_parameters_and_its_slots(n_thread
     assert grown <= 3 * parameters + slots + 64 * 2**20
 
 
+def test_no_copy_of_a_large_network_is_kept_in_case_its_inputs_are_bad(tmp_path: Path) -> None:
+    rows, features = 512, 2**19
+    with open(tmp_path / "X", "wb") as file:
+        file.truncate(rows * features * 4)
+    script = f"""{WATCH}
+        X = np.asarray(np.memmap({str(tmp_path / "X")!r}, np.float32, "r", shape=({rows}, {features})))
+        Y = np.zeros(({rows}, 16), np.float32)
+        net = fastmlp.Network([{features}, 16], random_state=0)
+        optimizer = fastmlp.Adam()
+        net.train(X[:1], Y[:1], epochs=1, optimizer=optimizer, shuffle=False)  # checks it, once and for all
+        before = resident()
+        thread.start()
+        net.train(X, Y, epochs=1, batch_size=16, optimizer=optimizer, shuffle=False)
+        over.set()
+        thread.join()
+        print(peak - before, net.parameters.nbytes)
+    """
+    grown, parameters = map(int, run_python(script).split())
+    assert grown <= 2 * parameters + 64 * 2**20  # the parameters and the slots are there before
+
+
 def test_a_sparse_matrix_is_never_dense_as_a_whole() -> None:
     pytest.importorskip("scipy.sparse")
     rows, features, kept = 200_000, 5_000, 10
