@@ -51,8 +51,7 @@ void Packed<T>::read() {
 
 template <class T>
 void Packed<T>::write(const Item& item) const {
-  // Where runs are short, the next one follows.
-  packing_.unpack(item, parameters_.data() + item.offset, run_.parameters, !copies_slots());
+  packing_.unpack(item, parameters_.data() + item.offset, run_.parameters);
   for (int i = 0; i < n_slots_ && copies_slots(); i++)
     packing_.unpack(item, slots_data_[i] + item.offset, run_.task.slots[i]);
 }

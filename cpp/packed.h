@@ -31,7 +31,8 @@ class Packed {
   int bad_layer() const;
   // Move the item's parameters along its gradient; each thread says which one it is.
   void update(const Item& item, const T* dW, const Update<T>& update, int thread);
-  // What an update of the item works on; and whether that of all items is more than the cache holds.
+  // What an update of the item works on, but for slots in the user's arrays; and whether that of all items is more than
+  // the cache holds.
   std::array<Wanted<T>, max_wanted> wanted(const Item& item) const;
   bool is_worth_fetching() const { return (2 + n_slots_) * size() * int64_t(sizeof(T)) > 2 << 20; }
   // Penalise, and limit, an item's gradient.

@@ -163,8 +163,8 @@ void Packing<T>::pack(const Part& part, const T* flat, T* packed) const {
 }
 
 template <class T>
-void Packing<T>::unpack(const Part& part, const T* packed, T* flat, bool needed_soon) const {
-  if (leaves_cache() && !needed_soon && is_whole(part)) {
+void Packing<T>::unpack(const Part& part, const T* packed, T* flat) const {
+  if (leaves_cache() && is_whole(part)) {
     kernels_.copy_past_cache(part.rows, part.width, packed, part.width, flat + start_in_flat(part),
                              net_.layers[part.l].n_out);
     return;

@@ -54,16 +54,9 @@ class Packing {
   Matrix<const T> layer(const T* packed, size_t l) const;
   void pack(const T* flat, T* packed) const;
   void unpack(const T* packed, T* flat) const;
-  // The same of a part, which lies at `packed` by itself. What is needed soon stays in the cache.
+  // The same of a part, which lies at `packed` by itself.
   void pack(const Part& part, const T* flat, T* packed) const;
-  void unpack(const Part& part, const T* packed, T* flat, bool needed_soon = false) const;
-
-  // All there is, in parts of some `elements` or less, but of a panel's width in rows.
-  std::vector<Part> parts(double elements = whole) const;
-
-  // The transposes of W of layers 1.. (0 has no use for one), each packed for itself; null where it does not pay.
-  int64_t transposed_size() const { return transposed_size_; }
-  Matrix<const T> transposed(const T* packed, const T* all, size_t l) const;
+  void unpack(const Part& part, const T* packed, T* flat) const;
   // Where a part's first row is in a flat array, and whether its rows there are whole vectors, as they are in the part.
   int64_t start_in_flat(const Part& part) const {
     const Layer& layer = net_.layers[part.l];
@@ -74,6 +67,12 @@ class Packing {
     return !layer.across() && part.column + part.width <= layer.n_out;
   }
 
+  // All there is, in parts of some `elements` or less, but of a panel's width in rows.
+  std::vector<Part> parts(double elements = whole) const;
+
+  // The transposes of W of layers 1.. (0 has no use for one), each packed for itself; null where it does not pay.
+  int64_t transposed_size() const { return transposed_size_; }
+  Matrix<const T> transposed(const T* packed, const T* all, size_t l) const;
   // Renew what a part of W, whose first row is a multiple of a panel's width, is to its transpose.
   void transpose(const Part& part, const T* packed, T* all) const;
   // Where that is.
@@ -83,8 +82,9 @@ class Packing {
   static constexpr double whole = 1e18;
   static constexpr int64_t many = int64_t(1) << 40;
   bool has_transpose(size_t l) const;
-  // Whether what all parameters are copied to would not stay in the cache.
-  bool leaves_cache() const { return size_ * int64_t(sizeof(T)) > 2 << 20; }
+  // Whether what the parameters are copied to would not be in the cache any more when the next call reads it, after its
+  // copies, transposes and slots.
+  bool leaves_cache() const { return size_ * int64_t(sizeof(T)) > 4 << 20; }
 
   const Network& net_;
   const Kernels<T>& kernels_;

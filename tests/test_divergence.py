@@ -99,6 +99,29 @@ def test_an_update_that_overflows_is_undone(backend: Any, kind: str, epochs: int
     assert seen == []  # callbacks are told of whole epochs
 
 
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize(
+    ("sizes", "batch_size"), [*KINDS.values(), ([20, 800, 790, 3], 16)], ids=[*KINDS, "rows: slots in place"]
+)
+def test_after_an_update_that_overflows_a_lower_rate_is_enough(
+    backend: Any, sizes: list[int], batch_size: int, epochs: int
+) -> None:
+    X, Y = np.ones((batch_size, sizes[0]), np.float32), np.ones((batch_size, sizes[-1]), np.float32)
+    net = backend(sizes, "relu", random_state=0)
+    optimizer = SGD(1e-3, momentum=0.9, nesterov=True)
+    net.train(X, Y, epochs=1, batch_size=batch_size, optimizer=optimizer)
+    before = net.parameters.copy()
+    gradients = net.gradients(X, Y)
+    # The velocity stays finite, but what it makes of the parameters does not.
+    optimizer.learning_rate = 2.2e38 / max(float(abs(g).max()) for g in (*gradients.weights, *gradients.biases))
+    with pytest.warns(DivergenceWarning, match="the update of epoch 1, batch 1 gave layer"):
+        net.train(X, Y, epochs=epochs, batch_size=batch_size, optimizer=optimizer)
+    assert np.array_equal(net.parameters, before)
+    optimizer.learning_rate = 1e-3
+    history = net.train(X, Y, epochs=3, batch_size=batch_size, optimizer=optimizer)
+    assert history.loss[0] > history.loss[-1]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_learnt_in_watched_epochs_is_kept(backend: Any, kind: str) -> None:
     n = KINDS[kind][1]

@@ -57,7 +57,7 @@ inline void update_all(T* w, const T* g, T* const* slot, const T* c, T scale, in
   for (int k = 0; k < U::n_slots; k++) slots[k] = slot[k];
   for (int64_t row = 0; row < rows; row++, w += n, g += n) {
     // Rows may lie pages apart, where the processor does not foresee the next one.
-    for (int k = 0; k < U::n_slots && rows > 1; k++)
+    for (int k = 0; k < U::n_slots && row + ahead < rows; k++)
       for (int64_t i = 0; i < n; i += line) fetch_to_write(slots[k] + ahead * slot_stride + i);
     for (int64_t i = 0; i < n; i += lanes<T>) {
       Vector<T> s[max_slots] = {};

@@ -173,8 +173,8 @@ struct Kernels {
   // The steps of n rows, or those before the first whose loss is not finite; returns their number. weight * loss is
   // added to sum, also that of such a step. There are constants for each step, or for one where all steps share them.
   int64_t (*few_steps)(const FewRun<T>&, int64_t n, const double* constants, bool shared, double* sum);
-  // Rows of n (whole vectors) parameters w move along scale * g; slot[i] are the rule's arrays, whose rows are
-  // slot_stride apart, and c its constants.
+  // Rows of n (whole vectors) parameters w, which like those of g follow each other, move along scale * g; slot[i] are
+  // the rule's arrays, whose rows are slot_stride apart, and c its constants.
   void (*update[Optimizers::size])(T* w, const T* g, T* const* slot, const double* c, T scale, int64_t rows, int64_t n,
                                    int64_t slot_stride);
   // Of n elements: g += l2 * w + l1 * sign(w); g kept from -limit to limit; x *= factor.

@@ -130,8 +130,8 @@ class Trainable(Layers):
         Warns
         -----
         DivergenceWarning
-            If numbers become too large. The run ends, and the network has the last finite parameters; an
-            optimizer whose slots are not finite any more is reset.
+            If numbers become too large. The run ends, and the network has the last finite parameters. Where an
+            update overflowed, an optimizer with slots is reset.
 
         Raises
         ------

@@ -32,12 +32,13 @@ class DivergenceWarning(RuntimeWarning):
 
 
 def settle(net: Layers, optimizer: Optimizer | Solver, X: Inputs, n_batches: int, steps: int, bad_layer: int) -> str:
-    """Return what went wrong after so many steps, of ``n_batches`` an epoch; reset an optimizer that overflowed too.
+    """Return what went wrong after so many steps, of ``n_batches`` an epoch; reset an optimizer whose slots went wrong.
 
     ``bad_layer`` is the first layer that the last update left with parameters that are not finite; 0 if the loss of
-    the next batch is not, with the parameters that the network has.
+    the next batch is not, with the parameters that the network has. Slots are those of that update, or overflowed.
     """
-    if any(find_nonfinite(slot) >= 0 for slot in optimizer.slots):
+    went_back = bad_layer > 0 and steps > 0
+    if optimizer.slots and (went_back or any(find_nonfinite(slot) >= 0 for slot in optimizer.slots)):
         optimizer.reset()
     return _explain(net, X, n_batches, steps, bad_layer)
 
