@@ -165,7 +165,7 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
 
 template <class T>
 void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
-                         const Wanted<T>* wanted) const {
+                         const Wanted<T>* wanted, const Ahead& ahead) const {
   const size_t l = part.l;
   const Matrix<const T> before = read_only(ws.A_in_panels[l].data ? ws.A_in_panels[l] : A(l));
   const Matrix<const T> delta = read_only(ws.delta_in_panels[l + 1].data ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
@@ -178,7 +178,7 @@ void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool 
     return;
   }
   kernels.multiply({part.rows, width, n, columns_of(before, part.first), true, columns_of(delta, part.column), to,
-                    accumulate, nullptr, 0, wanted});
+                    accumulate, nullptr, 0, wanted, ahead});
 }
 
 template <class T>

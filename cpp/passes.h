@@ -61,7 +61,7 @@ struct Passes {
 
   // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
   void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
-                const Wanted<T>* wanted = nullptr) const;
+                const Wanted<T>* wanted = nullptr, const Ahead& ahead = {}) const;
 };
 
 // [W; b] of every layer where they lie in the flat buffer. Kernels read past the end of its rows.

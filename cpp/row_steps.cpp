@@ -167,6 +167,20 @@ class RowSteps : public BatchSteps<T> {
     });
   }
 
+  // What is fetched with an item's gradient: its thread's share of the next batch, where X is shuffled. Rows taken as
+  // they lie are foreseen by the processor.
+  Ahead ahead_of(const Item& item, int threads) const {
+    const Samples<T>& s = task_.samples;
+    const int64_t next = at_work_.start + at_work_.rows, n = std::min(at_work_.rows, s.n - next);
+    const int64_t row_bytes = net_.n_in() * int64_t(sizeof(T));
+    if (!at_work_.order || !s.X.dense || n <= 0 || n * row_bytes > most_ahead) return {};
+    // Threads with inputs of their own load all of it, each in its part of the items.
+    const int64_t n_items = int64_t(packed_.items().size()), i = &item - packed_.items().data();
+    const int64_t parts = n_inputs(threads), part = i * parts / n_items;
+    const auto share = [&](int64_t k) { return std::clamp<int64_t>((k * parts - part * n_items) * n / n_items, 0, n); };
+    return {s.X.dense, row_bytes, at_work_.order + next + share(i), share(i + 1) - share(i)};
+  }
+
   // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no
   // norm, is computed part by part, each used up while it is in the cache.
   void update(int threads, int64_t rows, double loss) {
@@ -179,10 +193,11 @@ class RowSteps : public BatchSteps<T> {
     const bool fetches = threads == 1 && packed_.is_worth_fetching();
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
-      if (fused_ && fetches)
-        passes_of(threads, thread).gradient(item, rows, false, dW, packed_.wanted(item).data());
-      else if (fused_)
-        passes_of(threads, thread).gradient(item, rows, false, dW);
+      if (fused_) {
+        const auto wanted = packed_.wanted(item);
+        const Passes<T> passes = passes_of(threads, thread);
+        passes.gradient(item, rows, false, dW, fetches ? wanted.data() : nullptr, ahead_of(item, threads));
+      }
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);
     });
@@ -201,6 +216,8 @@ class RowSteps : public BatchSteps<T> {
   static constexpr int64_t fewest_in_block = 512;
   // Fewer rows at a time would have the parameters read from memory too often.
   static constexpr int64_t fewest_rows = 48;
+  // Bytes of a batch of X that are fetched while the one before is worked off, and stay in the cache meanwhile.
+  static constexpr int64_t most_ahead = 2 << 20;
 
   using BatchSteps<T>::run_;
   const Kernels<T>& k_ = kernels<T>();

@@ -302,10 +302,19 @@ inline double few_losses(const FewRun<T>& run, int64_t start, N n, List<E...>) {
   return sum;
 }
 
-// Forward, backward and update of n rows; the sum of their losses. Where that is not finite, nothing is updated.
+// Ask for the next step's rows of X, first .. end. Where they are taken as they lie, the processor foresees them.
+template <class T>
+inline void fetch_rows(const FewRun<T>& run, int64_t first, int64_t end) {
+  constexpr int64_t line = 64 / int64_t(sizeof(T));
+  for (int64_t i = first; i < end && run.order; i++)
+    for (int64_t j = 0; j < run.n_in; j += line) __builtin_prefetch(run.X + run.order[i] * run.n_in + j);
+}
+
+// Forward, backward and update of n rows, while those up to `next` are fetched; the sum of their losses. Where that is
+// not finite, nothing is updated.
 template <class N, class T, class... S, class... E, class... U>
-inline double few_step(const FewRun<T>& run, int64_t start, N n, const T* constants, List<S...>, List<E...>,
-                       List<U...>) {
+inline double few_step(const FewRun<T>& run, int64_t start, N n, int64_t next, const T* constants, List<S...>,
+                       List<E...>, List<U...>) {
   using Update = void (*)(const FewLayer<T>&, const T*, int64_t, N, const T*);
   static constexpr Update updates[] = {few_update<U, N, T>...};
   const FewLayer<T>* layers = run.layers;
@@ -315,6 +324,7 @@ inline double few_step(const FewRun<T>& run, int64_t start, N n, const T* consta
   for (int64_t i = 0; i < n; i++)
     __builtin_memcpy(run.inputs + i * run.input_width, run.X + row_of(run, start + i) * run.n_in,
                      size_t(run.n_in) * sizeof(T));
+  fetch_rows(run, start + n, next);
   for (int l = 0; l <= last; l++) {
     few_forward(layers[l], A(l), width(l), n);
     few_activate(layers[l], n, List<S...>{});
@@ -339,8 +349,9 @@ int64_t few_steps(const FewRun<T>& run, int64_t n, const double* constants, bool
     if (start == 0 || !shared)
       for (int k = 0; k < max_constants; k++) c[k] = T(constants[(shared ? 0 : steps) * max_constants + k]);
     const int64_t rows = n - start < run.batch_size ? n - start : run.batch_size;
-    const double loss = rows == 1 ? few_step(run, start, One{}, c, Activations{}, Losses{}, Optimizers{})
-                                  : few_step(run, start, rows, c, Activations{}, Losses{}, Optimizers{});
+    const int64_t next = n - start - rows < run.batch_size ? n : start + rows + run.batch_size;
+    const double loss = rows == 1 ? few_step(run, start, One{}, next, c, Activations{}, Losses{}, Optimizers{})
+                                  : few_step(run, start, rows, next, c, Activations{}, Losses{}, Optimizers{});
     losses += loss;
     if (!is_finite(loss)) break;
   }

@@ -175,6 +175,18 @@ inline void multiply_rows(int64_t rows, const Tile<T>& t, Indices<i...>) {
   of_rows[rows - 1](t);
 }
 
+// Asks for the lines that are due with rows first .. first + rows of m.
+inline void fetch(const Ahead& ahead, int64_t first, int64_t rows, int64_t m) {
+  constexpr int64_t line = 64;
+  const int64_t lines = (ahead.row_bytes + line - 1) / line, all = ahead.n * lines;
+  const int64_t done = first * all / m;
+  int64_t left = (first + rows) * all / m - done, row = done / lines, at = done % lines;
+  for (; left > 0; row++, at = 0) {
+    const char* X = static_cast<const char*>(ahead.X) + ahead.order[row] * ahead.row_bytes;
+    for (; at < lines && left > 0; at++, left--) __builtin_prefetch(X + at * line, 0, 2);
+  }
+}
+
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
 template <class F, int NV, class T>
 inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, int64_t m, Tile<T> t) {
@@ -189,6 +201,7 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
         wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
       t.wanted = wanted;
     }
+    if (p.ahead.n) fetch(p.ahead, (t.c - p.c.data) / t.c_row, rows, p.m);
     multiply_rows<F, NV>(rows, t, FirstIndices<int(tile_rows)>{});
     F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;

@@ -42,6 +42,14 @@ struct Wanted {
 };
 constexpr int max_wanted = 2 + max_slots;
 
+// Rows of X, n of them in this order, that will be loaded soon.
+struct Ahead {
+  const void* X = nullptr;
+  int64_t row_bytes = 0;
+  const int64_t* order = nullptr;
+  int64_t n = 0;
+};
+
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
 // have a stride. k is at least 1.
 template <class T>
@@ -58,6 +66,7 @@ struct Product {
   T* beside = nullptr;
   T parameter = 0;                    // of the activation
   const Wanted<T>* wanted = nullptr;  // max_wanted of them, which are fetched into the cache meanwhile
+  Ahead ahead{};                      // so are these, some lines before each tile
 };
 
 template <class T>
