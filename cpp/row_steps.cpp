@@ -167,18 +167,16 @@ class RowSteps : public BatchSteps<T> {
     });
   }
 
-  // What is fetched with an item's gradient: its thread's share of the next batch, where X is shuffled. Rows taken as
-  // they lie are foreseen by the processor.
+  // What is fetched with an item's gradient: a part of the next batch, of which each thread loads everything.
   Ahead ahead_of(const Item& item, int threads) const {
     const Samples<T>& s = task_.samples;
     const int64_t next = at_work_.start + at_work_.rows, n = std::min(at_work_.rows, s.n - next);
     const int64_t row_bytes = net_.n_in() * int64_t(sizeof(T));
-    if (!at_work_.order || !s.X.dense || n <= 0 || n * row_bytes > most_ahead) return {};
-    // Threads with inputs of their own load all of it, each in its part of the items.
+    if (!s.X.dense || n_inputs(threads) != threads || n <= 0 || n * row_bytes > most_ahead) return {};
     const int64_t n_items = int64_t(packed_.items().size()), i = &item - packed_.items().data();
-    const int64_t parts = n_inputs(threads), part = i * parts / n_items;
-    const auto share = [&](int64_t k) { return std::clamp<int64_t>((k * parts - part * n_items) * n / n_items, 0, n); };
-    return {s.X.dense, row_bytes, at_work_.order + next + share(i), share(i + 1) - share(i)};
+    const int64_t first_item = i * threads / n_items * n_items;  // of the thread, times threads
+    const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / n_items, 0, n); };
+    return {s.X.dense, row_bytes, at_work_.order, next + row(i), row(i + 1) - row(i)};
   }
 
   // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no

@@ -180,10 +180,10 @@ inline void fetch(const Ahead& ahead, int64_t first, int64_t rows, int64_t m) {
   constexpr int64_t line = 64;
   const int64_t lines = (ahead.row_bytes + line - 1) / line, all = ahead.n * lines;
   const int64_t done = first * all / m;
-  int64_t left = (first + rows) * all / m - done, row = done / lines, at = done % lines;
-  for (; left > 0; row++, at = 0) {
-    const char* X = static_cast<const char*>(ahead.X) + ahead.order[row] * ahead.row_bytes;
-    for (; at < lines && left > 0; at++, left--) __builtin_prefetch(X + at * line, 0, 2);
+  int64_t left = (first + rows) * all / m - done, i = ahead.first + done / lines, at = done % lines;
+  for (; left > 0; i++, at = 0) {
+    const char* row = static_cast<const char*>(ahead.X) + (ahead.order ? ahead.order[i] : i) * ahead.row_bytes;
+    for (; at < lines && left > 0; at++, left--) __builtin_prefetch(row + at * line, 0, 2);
   }
 }
 

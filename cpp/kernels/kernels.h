@@ -42,12 +42,12 @@ struct Wanted {
 };
 constexpr int max_wanted = 2 + max_slots;
 
-// Rows of X, n of them in this order, that will be loaded soon.
+// n rows of X, order[first..] (null: first..), that will be loaded soon.
 struct Ahead {
   const void* X = nullptr;
   int64_t row_bytes = 0;
   const int64_t* order = nullptr;
-  int64_t n = 0;
+  int64_t first = 0, n = 0;
 };
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
