@@ -1,5 +1,6 @@
 // Steps with samples as rows: packed parameters, blocks of rows that fit the cache.
 #include <algorithm>
+#include <atomic>
 
 #include "packed.h"
 #include "passes.h"
@@ -65,6 +66,7 @@ class RowSteps : public BatchSteps<T> {
     const size_t L = net_.layers.size();
     at_work_ = {order, start, rows};
     std::fill(loaded_.begin(), loaded_.end(), 0);
+    checked_parts_ = 0;
     if (by_columns(threads, 1) && n_inputs(threads) == 1)
       for_rows(threads, rows, double(net_.n_in()), [&](int64_t first, int64_t n) { load_inputs(passes_, first, n); });
     for (size_t l = 1, end = 1; l <= L + 1; l = end) {
@@ -124,12 +126,18 @@ class RowSteps : public BatchSteps<T> {
     return by_columns(threads, 1) && threads * block_ * net_.n_in() * int64_t(sizeof(T)) <= most ? threads : 1;
   }
 
-  // Passes for a thread, which loads its inputs when it needs them.
+  // Passes for a thread, which loads its inputs when it needs them, and checks what nobody has begun to check.
   Passes<T> passes_of(int threads, int thread) {
     Passes<T> passes = passes_;
     if (n_inputs(threads) == 1) return passes;
     passes.input = size_t(thread);
-    if (!loaded_[passes.input]) load_inputs(passes, 0, at_work_.rows);
+    if (loaded_[passes.input]) return passes;
+    const int64_t rows = at_work_.rows;
+    for (int64_t part; (part = checked_parts_++) < threads;) {
+      const int64_t first = part * rows / threads;
+      run_.check_inputs(at_work_.start + first, (part + 1) * rows / threads - first);
+    }
+    passes.load_inputs(task_.samples, at_work_.order, at_work_.start, 0, rows);
     loaded_[passes.input] = 1;
     return passes;
   }
@@ -231,6 +239,7 @@ class RowSteps : public BatchSteps<T> {
     int64_t start, rows;
   } at_work_{};               // the block
   std::vector<char> loaded_;  // whether each thread's inputs are those of the block
+  std::atomic<int64_t> checked_parts_{0};
   const bool fused_;
   Packed<T> packed_;
   Buffer<T> gradient_;
