@@ -35,8 +35,8 @@ std::chrono::nanoseconds recent_hand_over() {
   return Clock::now() - measured_at.load() < forgotten_after ? measured_hand_over.load() : short_hand_over;
 }
 
-// A line costs this part of a hand-over (measured: 5-7 ns of 220, 20-30 ns of 750).
-constexpr double line_per_hand_over = 0.03, line_bytes = 64;
+// A line costs this part of a hand-over, where others are on their way meanwhile (measured: 2-4 ns of 220).
+constexpr double line_per_hand_over = 0.015, line_bytes = 64;
 
 bool pays(int n_threads, std::chrono::nanoseconds hand_over, double nanoseconds, double exchanged) {
   const double line = double(hand_over.count()) * line_per_hand_over;

@@ -55,10 +55,13 @@ class RowSteps : public BatchSteps<T> {
 
   using Item = typename Packed<T>::Item;
 
-  // Of the parameters and their transposes, and of what n rows leave.
-  double exchanged(int64_t n) const { return double(weights_ + n * net_.left_by_row()) * sizeof(T); }
+  // Bytes: of the parameters and their transposes, and of what n rows leave.
+  double exchanged(int64_t n) const { return double(weights_ + n * net_.left_by_row()) * sizeof(T) + of_hand_overs; }
 
-  double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
+  double work(int64_t n) const {
+    const Layer& first = net_.layers[0];  // nothing goes back to the inputs
+    return (3 * net_.multiply_adds() - double(first.n_in * first.n_out)) * double(n);
+  }
 
   // Load a block of rows and take it through all layers: those that threads share by columns one by one, and what lies
   // between them in one go.
@@ -100,7 +103,8 @@ class RowSteps : public BatchSteps<T> {
   template <class Body>
   void for_rows(int threads, int64_t rows, double row_work, const Body& body) {
     const int64_t most = std::max<int64_t>(fewest_rows, int64_t(longest_item / row_work));
-    const int64_t even = (rows + threads * shares - 1) / (threads * shares);
+    const int64_t items = rows < threads * shares * fewest_rows_of_item ? threads : threads * shares;
+    const int64_t even = (rows + items - 1) / items;
     const int64_t item_rows = threads == 1 ? std::min(rows, most) : std::min(most, even);
     team_.run(threads, (rows + item_rows - 1) / item_rows, [&](int64_t item, int thread) {
       if (run_.stopped) return;
@@ -212,12 +216,15 @@ class RowSteps : public BatchSteps<T> {
                 [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }
 
+  // Bytes whose exchange would take as long as the hand-overs of a step.
+  static constexpr double of_hand_overs = 128 << 10;
   // Multiply-adds between two looks at the clock, 10 ms or so.
   static constexpr double longest_item = 5e8;
   // Nanoseconds of a step whose last part, less than half of it, nothing interrupts.
   static constexpr double longest_fused = 6e7;
-  // Items of rows for each thread: more than one, so that there is something to take over.
-  static constexpr int64_t shares = 2;
+  // Items of rows for each thread: more than one, so that there is something to take over, unless they would have so
+  // few rows that each of them reads the weights for next to nothing.
+  static constexpr int64_t shares = 2, fewest_rows_of_item = 8;
   // Of a batch of more rows the parts of the gradient are added up in memory.
   static constexpr int64_t fewest_in_block = 512;
   // Fewer rows at a time would have the parameters read from memory too often.
