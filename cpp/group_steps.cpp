@@ -45,6 +45,7 @@ class GroupSteps : public BatchSteps<T> {
     for (const Item& item : packed_.items()) packed_.write(item);
   }
   int bad_layer() const override { return packed_.bad_layer(); }
+  bool checks_inputs() const override { return packed_.copies_slots() && net_.n_in() >= k_.lanes; }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
@@ -81,8 +82,8 @@ class GroupSteps : public BatchSteps<T> {
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += block_) {
       const int64_t rows = std::min(block_, n - done);
-      run_.check_inputs(start + done, rows);
-      passes.load(task_.samples, order, start + done, 0, rows);
+      run_.load_inputs(passes, order, start + done, 0, rows);
+      passes.load_targets(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
       passes.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, 0, rows);
       for (const Item& item : packed_.items()) passes.gradient(item, rows, accumulate || done > 0, dW + item.offset);

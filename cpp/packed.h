@@ -41,6 +41,12 @@ class Packed {
   const std::vector<Item>& panels() const { return panels_; }
   void limit_norms(const Item& panel);
 
+  // Slots of no more bytes have a packed copy. Where they would not stay in the cache it takes a few steps to pay.
+  bool copies_slots() const {
+    const int64_t bytes = n_slots_ * size() * int64_t(sizeof(T));
+    return bytes <= cached_bytes || (bytes <= copied_bytes && runs_long());
+  }
+
  private:
   // Where in `memory`, which has a page to spare, an item of slot i begins. A load waits for a store shortly before it
   // that is as far into a page: what an update writes lies in different parts of its pages.
@@ -55,12 +61,7 @@ class Packed {
   }
   T* slot(const Item& item, Slots where, int i, int thread) const;
 
-  // Slots of no more bytes have a packed copy. Where they would not stay in the cache it takes a few steps to pay.
   static constexpr int64_t copied_bytes = 32 << 20, cached_bytes = 2 << 20, fewest_steps = 3;
-  bool copies_slots() const {
-    const int64_t bytes = n_slots_ * size() * int64_t(sizeof(T));
-    return bytes <= cached_bytes || (bytes <= copied_bytes && runs_long());
-  }
   bool runs_long() const {
     const Task<T>& task = run_.task;
     const int64_t epochs = std::min<int64_t>(task.epochs, fewest_steps);  // no overflow

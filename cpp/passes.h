@@ -23,7 +23,8 @@ struct Passes {
     load_inputs(samples, order, start, first, n);
     load_targets(samples, order, start, first, n);
   }
-  void load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
+  // Returns false where it has seen inputs that are not finite: it looks at rows of a vector or more.
+  bool load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
   void load_targets(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
   const Matrix<T>& A(size_t l) const { return l == 0 ? ws.inputs[input] : ws.A[l]; }
 

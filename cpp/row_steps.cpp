@@ -1,6 +1,5 @@
 // Steps with samples as rows: packed parameters, blocks of rows that fit the cache.
 #include <algorithm>
-#include <atomic>
 
 #include "packed.h"
 #include "passes.h"
@@ -33,6 +32,7 @@ class RowSteps : public BatchSteps<T> {
     for_each_item(team_.share(double(packed_.size())), [&](const Item& item, int) { packed_.write(item); });
   }
   int bad_layer() const override { return packed_.bad_layer(); }
+  bool checks_inputs() const override { return packed_.copies_slots() && net_.n_in() >= k_.lanes; }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, block_));
@@ -69,7 +69,6 @@ class RowSteps : public BatchSteps<T> {
     const size_t L = net_.layers.size();
     at_work_ = {order, start, rows};
     std::fill(loaded_.begin(), loaded_.end(), 0);
-    checked_parts_ = 0;
     if (by_columns(threads, 1) && n_inputs(threads) == 1)
       for_rows(threads, rows, double(net_.n_in()), [&](int64_t first, int64_t n) { load_inputs(passes_, first, n); });
     for (size_t l = 1, end = 1; l <= L + 1; l = end) {
@@ -93,8 +92,7 @@ class RowSteps : public BatchSteps<T> {
   }
 
   void load_inputs(const Passes<T>& passes, int64_t first, int64_t n) {
-    run_.check_inputs(at_work_.start + first, n);
-    passes.load_inputs(task_.samples, at_work_.order, at_work_.start, first, n);
+    run_.load_inputs(passes, at_work_.order, at_work_.start, first, n);
   }
 
   double work_of(size_t l) const { return double(net_.layers[l - 1].rows * net_.layers[l - 1].n_out); }
@@ -130,18 +128,13 @@ class RowSteps : public BatchSteps<T> {
     return by_columns(threads, 1) && threads * block_ * net_.n_in() * int64_t(sizeof(T)) <= most ? threads : 1;
   }
 
-  // Passes for a thread, which loads its inputs when it needs them, and checks what nobody has begun to check.
+  // Passes for a thread, which loads its inputs when it needs them.
   Passes<T> passes_of(int threads, int thread) {
     Passes<T> passes = passes_;
     if (n_inputs(threads) == 1) return passes;
     passes.input = size_t(thread);
     if (loaded_[passes.input]) return passes;
-    const int64_t rows = at_work_.rows;
-    for (int64_t part; (part = checked_parts_++) < threads;) {
-      const int64_t first = part * rows / threads;
-      run_.check_inputs(at_work_.start + first, (part + 1) * rows / threads - first);
-    }
-    passes.load_inputs(task_.samples, at_work_.order, at_work_.start, 0, rows);
+    load_inputs(passes, 0, at_work_.rows);
     loaded_[passes.input] = 1;
     return passes;
   }
@@ -188,7 +181,8 @@ class RowSteps : public BatchSteps<T> {
     const int64_t n_items = int64_t(packed_.items().size()), i = &item - packed_.items().data();
     const int64_t first_item = i * threads / n_items * n_items;  // of the thread, times threads
     const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / n_items, 0, n); };
-    return {s.X.dense, row_bytes, at_work_.order, next + row(i), row(i + 1) - row(i)};
+    const int64_t rows = row(i + 1) - row(i), lines = rows * (row_bytes + 63) / 64;
+    return {s.X.dense, row_bytes, at_work_.order, next + row(i), rows, (lines + item.rows - 1) / item.rows};
   }
 
   // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no
@@ -246,7 +240,6 @@ class RowSteps : public BatchSteps<T> {
     int64_t start, rows;
   } at_work_{};               // the block
   std::vector<char> loaded_;  // whether each thread's inputs are those of the block
-  std::atomic<int64_t> checked_parts_{0};
   const bool fused_;
   Packed<T> packed_;
   Buffer<T> gradient_;

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "parallel.h"
+#include "passes.h"
 #include "train.h"
 #include "watch.h"
 
@@ -44,13 +45,12 @@ struct Run {
     if (watch.due(multiply_adds) && !report(progress, false)) stopped = true;
   }
 
-  // Look at n rows of X before they are loaded, if nobody has done so yet. The run is over where one is not finite.
-  void check_inputs(int64_t start, int64_t n) {
-    if (checks_inputs && !has_finite_inputs(start, n)) bad_inputs = stopped = true;
+  // Rows of X as A[0], looked at if nobody has done so yet. The run is over where one is not finite.
+  void load_inputs(const Passes<T>& passes, const int64_t* order, int64_t start, int64_t first, int64_t n) {
+    if (!passes.load_inputs(task.samples, order, start, first, n) && checks_inputs) bad_inputs = stopped = true;
   }
-  bool has_finite_inputs(int64_t start, int64_t n) const {
-    const int64_t n_in = net.n_in();
-    return kernels<T>().find_nonfinite(task.samples.X.dense + start * n_in, n * n_in) < 0;
+  bool has_finite_inputs() const {
+    return kernels<T>().find_nonfinite(task.samples.X.dense, task.samples.n * net.n_in()) < 0;
   }
 
   // Whether a batch's loss is not finite. The run is over then, and the batch's update is not made.
@@ -70,9 +70,9 @@ struct Run {
 
  private:
   int64_t steps_between_keeps() const {
-    constexpr double fewest = 1e9, for_a_parameter = 20000;  // multiply-adds
+    constexpr double fewest = 2e10, for_a_parameter = 20000, of_a_step = 30000;  // multiply-adds
     const double step = 3 * net.multiply_adds() * double(task.batch_size);
-    return 1 + int64_t(std::max(fewest, for_a_parameter * double(net.n_parameters())) / step);
+    return 1 + int64_t(std::max(fewest, for_a_parameter * double(net.n_parameters())) / (step + of_a_step));
   }
 };
 
@@ -85,6 +85,8 @@ class Steps {
   virtual void write() = 0;
   // The first layer (from 1) with a parameter that is not finite, or 0.
   virtual int bad_layer() const = 0;
+  // Whether they look at X as they load it, and leave the user's arrays alone until they write.
+  virtual bool checks_inputs() const { return false; }
   // Go back to the parameters that were read or written last.
   virtual void restore() { read(); }
   // An epoch: every batch of the samples in their order (null: as they lie). Returns the sum of their

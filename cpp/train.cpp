@@ -39,14 +39,9 @@ int slots_of(int rule, List<U...>) {
 }
 
 template <class T>
-Kind kind_of_steps(const Run<T>& run) {
-  const bool extras = run.penalizes || compares_losses(run.task.rule, Optimizers{});
-  return run.task.dropout ? Kind::rows : kind_of_steps<T>(run.net, run.task.batch_size, extras);
-}
-
-template <class T>
 std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
-  switch (kind_of_steps(run)) {
+  const bool extras = run.penalizes || compares_losses(run.task.rule, Optimizers{});
+  switch (run.task.dropout ? Kind::rows : kind_of_steps<T>(run.net, run.task.batch_size, extras)) {
     case Kind::few:
       return make_few_steps(run);
     case Kind::columns:
@@ -56,39 +51,6 @@ std::unique_ptr<Steps<T>> make_steps(Run<T>& run) {
     default:
       return make_row_steps(run);
   }
-}
-
-// The parameters and slots of a run, to go back to.
-template <class T>
-class Before {
- public:
-  Before(const Run<T>& run) : n_(run.net.n_parameters()), arrays_{run.parameters} {
-    for (int i = 0; i < slots_of(run.task.rule, Optimizers{}); i++) arrays_.push_back(run.task.slots[i]);
-    kept_.reserve(arrays_.size() * size_t(n_));
-    for (const T* array : arrays_) kept_.insert(kept_.end(), array, array + n_);
-  }
-  void restore() const {
-    for (size_t i = 0; i < arrays_.size(); i++) std::copy_n(kept_.data() + int64_t(i) * n_, n_, arrays_[i]);
-  }
-
- private:
-  int64_t n_;
-  std::vector<T*> arrays_;
-  std::vector<T> kept_;
-};
-
-// Whether rows of X should be looked at when they are loaded for the first time, which takes hardly longer: where steps
-// load rows, a copy of what they change is small, beside X too, and an epoch ends within a second, so that nobody waits
-// for the error.
-template <class T>
-bool checks_on_the_way(const Run<T>& run) {
-  constexpr int64_t smaller = 8, most_bytes = 8 << 20;
-  constexpr double longest_epoch = 2e10;  // multiply-adds
-  const int64_t n = run.task.samples.n, changed = (1 + slots_of(run.task.rule, Optimizers{})) * run.net.n_parameters();
-  const Kind kind = kind_of_steps(run);
-  return run.task.epochs > 0 && (kind == Kind::rows || kind == Kind::groups) &&
-         changed * smaller < n * run.net.n_in() && changed * int64_t(sizeof(T)) <= most_bytes &&
-         3 * run.net.multiply_adds() * double(n) <= longest_epoch;
 }
 
 // Put parameters that are not finite back to the last ones that were kept.
@@ -189,13 +151,12 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   };
   Run<T> run{net, parameters, task, progress, report_as_caller};
   const int64_t n = task.samples.n;
-  std::optional<Before<T>> before;
-  if (task.checks_inputs && checks_on_the_way(run))
-    before.emplace(run);
-  else if (task.checks_inputs && !run.has_finite_inputs(0, n))
-    run.bad_inputs = run.stopped = true;
-  run.checks_inputs = before.has_value();
   const auto steps = make_steps(run);
+  // Rows of X are looked at when they are loaded for the first time, where nothing is written until that is over.
+  const int64_t steps_of_epoch = (n + task.batch_size - 1) / task.batch_size;
+  run.checks_inputs =
+      task.checks_inputs && task.epochs > 0 && steps->checks_inputs() && steps_of_epoch < run.steps_to_keep;
+  if (task.checks_inputs && !run.checks_inputs && !run.has_finite_inputs()) run.bad_inputs = run.stopped = true;
   const bool shuffles = task.shuffles && task.batch_size < n;
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
   progress.loss.reserve(size_t(std::min<int64_t>(task.epochs, 1 << 20)));
@@ -209,11 +170,8 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   }
   // Had all rows been looked at before, those would be to blame, and not what the first epoch came to.
   const bool diverged = progress.diverged || (run.checks_inputs && steps->bad_layer());
-  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && diverged && !run.has_finite_inputs(0, n));
-  if (progress.bad_inputs) {
-    if (before) before->restore();
-    return;
-  }
+  progress.bad_inputs = run.bad_inputs || (run.checks_inputs && diverged && !run.has_finite_inputs());
+  if (progress.bad_inputs) return;
   if (progress.diverged || progress.steps) mend(progress, *steps);
   steps->write();
 }

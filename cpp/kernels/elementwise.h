@@ -124,6 +124,36 @@ int64_t find_nonfinite(const T* x, int64_t n) {
   return find_nonfinite_in(x, i, n);
 }
 
+// Behind the last whole vector, one that lies over some of it.
+template <class T>
+bool lay_row(const T* from, int64_t n, T* to, int64_t width, int64_t step) {
+  constexpr int64_t L = lanes<T>;
+  Vector<T> sum[2] = {};
+  const auto lay = [&](int64_t j, Vector<T>& sum) {
+    const Vector<T> v = load(from + j);
+    store(to + j, v);
+    sum += v - v;
+  };
+  for (; n > 0; n -= width, from += width, to += step) {
+    const int64_t columns = n < width ? n : width;
+    int64_t j = 0;
+    for (; j + 2 * L <= columns; j += 2 * L) {
+      lay(j, sum[0]);
+      lay(j + L, sum[1]);
+    }
+    for (; j + L <= columns; j += L) lay(j, sum[0]);
+    if (j < columns && L <= columns) {
+      lay(columns - L, sum[1]);
+      continue;
+    }
+    for (; j < columns; j++) {
+      to[j] = from[j];
+      sum[0][0] += from[j] - from[j];
+    }
+  }
+  return sum_of_lanes<T>(sum[0] + sum[1]) == 0;
+}
+
 template <class T>
 double sum_of_squares(const T* x, int64_t n) {
   double sum[8] = {};

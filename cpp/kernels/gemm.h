@@ -175,21 +175,25 @@ inline void multiply_rows(int64_t rows, const Tile<T>& t, Indices<i...>) {
   of_rows[rows - 1](t);
 }
 
-// Asks for the lines that are due with rows first .. first + rows of m.
-inline void fetch(const Ahead& ahead, int64_t first, int64_t rows, int64_t m) {
-  constexpr int64_t line = 64;
-  const int64_t lines = (ahead.row_bytes + line - 1) / line, all = ahead.n * lines;
-  const int64_t done = first * all / m;
-  int64_t left = (first + rows) * all / m - done, i = ahead.first + done / lines, at = done % lines;
-  for (; left > 0; i++, at = 0) {
-    const char* row = static_cast<const char*>(ahead.X) + (ahead.order ? ahead.order[i] : i) * ahead.row_bytes;
-    for (; at < lines && left > 0; at++, left--) __builtin_prefetch(row + at * line, 0, 2);
+constexpr int64_t line_bytes = 64;
+
+// Asks for the next lines of what is ahead, which is then less.
+inline void fetch(Ahead& ahead, int64_t lines) {
+  while (lines > 0 && ahead.n > 0) {
+    const int64_t i = ahead.order ? ahead.order[ahead.first] : ahead.first;
+    const char* row = static_cast<const char*>(ahead.X) + i * ahead.row_bytes;
+    for (; ahead.done < ahead.row_bytes && lines > 0; ahead.done += line_bytes, lines--)
+      __builtin_prefetch(row + ahead.done, 0, 2);
+    if (ahead.done < ahead.row_bytes) return;
+    ahead.done = 0;
+    ahead.first++;
+    ahead.n--;
   }
 }
 
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
 template <class F, int NV, class T>
-inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, int64_t m, Tile<T> t) {
+inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, int64_t m, Tile<T> t, Ahead& ahead) {
   const int64_t blocks = (m + tile_rows - 1) / tile_rows;
   for (int64_t block = 0, done = 0; block < blocks; block++) {
     int64_t rows = (m - done) / (blocks - block);
@@ -201,7 +205,7 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
         wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
       t.wanted = wanted;
     }
-    if (p.ahead.n) fetch(p.ahead, (t.c - p.c.data) / t.c_row, rows, p.m);
+    if (ahead.n) fetch(ahead, rows * ahead.lines);
     multiply_rows<F, NV>(rows, t, FirstIndices<int(tile_rows)>{});
     F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
@@ -225,11 +229,12 @@ inline __attribute__((always_inline)) void multiply_columns(const Product<T>& p,
   const T* a = t.a;
   T* c = t.c;
   T* beside = t.beside;
+  Ahead ahead = p.ahead;
   for (int64_t i = 0; i < p.m; i += rows) {
     t.a = a + i * p.a.panel_rows;
     t.c = c + i * t.c_row;
     t.beside = beside + i * t.c_row;
-    multiply_panel<F, NV>(p, p.m - i < rows ? p.m - i : rows, t);
+    multiply_panel<F, NV>(p, p.m - i < rows ? p.m - i : rows, t, ahead);
   }
 }
 

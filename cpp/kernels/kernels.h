@@ -42,12 +42,13 @@ struct Wanted {
 };
 constexpr int max_wanted = 2 + max_slots;
 
-// n rows of X, order[first..] (null: first..), that will be loaded soon.
+// n rows of X, order[first..] (null: first..), that will be loaded soon: so many lines are fetched with each row of a
+// product. Of the first row some bytes are done.
 struct Ahead {
   const void* X = nullptr;
   int64_t row_bytes = 0;
   const int64_t* order = nullptr;
-  int64_t first = 0, n = 0;
+  int64_t first = 0, n = 0, lines = 0, done = 0;
 };
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
@@ -207,6 +208,8 @@ struct Kernels {
   // first_row.
   void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,
                T scale);
+  // n elements, copied to pieces of `width`, which are `step` apart; whether all of them are finite.
+  bool (*lay_row)(const T* from, int64_t n, T* to, int64_t width, int64_t step);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
