@@ -33,17 +33,11 @@ inline auto row_of(const int64_t* order, int64_t start) {
 template <class T>
 bool Passes<T>::load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first,
                             int64_t n) const {
-  const auto row = row_of(order, start + first);
   const Matrix<T> to = rows_of(A(0), first);
-  const int64_t n_in = net.n_in(), width = to.panel_rows ? to.stride : n_in, panel = width * to.panel_rows;
-  if (!samples.X.dense || n_in < kernels.lanes) {
-    samples.X.lay_rows(n, row, n_in, to);
-    return true;
-  }
-  bool finite = true;
-  for (int64_t i = 0; i < n; i++)
-    finite &= kernels.lay_row(samples.X.dense + row(i) * n_in, n_in, to.data + i * to.stride, width, panel);
-  return finite;
+  if (samples.X.dense && net.n_in() >= kernels.lanes)
+    return kernels.lay_rows(samples.X.dense, order, start + first, n, net.n_in(), to);
+  samples.X.lay_rows(n, row_of(order, start + first), net.n_in(), to);
+  return true;
 }
 
 template <class T>

@@ -124,32 +124,40 @@ int64_t find_nonfinite(const T* x, int64_t n) {
   return find_nonfinite_in(x, i, n);
 }
 
-// Behind the last whole vector, one that lies over some of it.
+// Copies n elements. The sums become NaN where one is not finite.
 template <class T>
-bool lay_row(const T* from, int64_t n, T* to, int64_t width, int64_t step) {
+inline void lay(const T* from, int64_t n, T* to, Vector<T> (&sum)[2]) {
   constexpr int64_t L = lanes<T>;
-  Vector<T> sum[2] = {};
-  const auto lay = [&](int64_t j, Vector<T>& sum) {
+  const auto lay_vector = [&](int64_t j, Vector<T>& sum) {
     const Vector<T> v = load(from + j);
     store(to + j, v);
     sum += v - v;
   };
-  for (; n > 0; n -= width, from += width, to += step) {
-    const int64_t columns = n < width ? n : width;
-    int64_t j = 0;
-    for (; j + 2 * L <= columns; j += 2 * L) {
-      lay(j, sum[0]);
-      lay(j + L, sum[1]);
-    }
-    for (; j + L <= columns; j += L) lay(j, sum[0]);
-    if (j < columns && L <= columns) {
-      lay(columns - L, sum[1]);
-      continue;
-    }
-    for (; j < columns; j++) {
-      to[j] = from[j];
-      sum[0][0] += from[j] - from[j];
-    }
+  int64_t j = 0;
+  for (; j + 2 * L <= n; j += 2 * L) {
+    lay_vector(j, sum[0]);
+    lay_vector(j + L, sum[1]);
+  }
+  for (; j + L <= n; j += L) lay_vector(j, sum[0]);
+  if (n >= L) {
+    if (j < n) lay_vector(n - L, sum[1]);  // over some of the one before
+    return;
+  }
+  for (; j < n; j++) {
+    to[j] = from[j];
+    sum[0][0] += from[j] - from[j];
+  }
+}
+
+template <class T>
+bool lay_rows(const T* X, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to) {
+  const int64_t width = to.panel_rows ? to.stride : n;
+  Vector<T> sum[2] = {};
+  for (int64_t i = 0; i < m; i++) {
+    const T* from = X + (order ? order[first + i] : first + i) * n;
+    T* laid = to.data + i * to.stride;
+    for (int64_t j = 0; j < n; j += width, laid += width * to.panel_rows)
+      lay(from + j, n - j < width ? n - j : width, laid, sum);
   }
   return sum_of_lanes<T>(sum[0] + sum[1]) == 0;
 }

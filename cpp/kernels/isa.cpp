@@ -51,7 +51,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       lay_in_panels<T>,
       copy_past_cache<T>,
       drop<T>,
-      lay_row<T>,
+      lay_rows<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,
       spin<T>,

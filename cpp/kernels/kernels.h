@@ -208,8 +208,9 @@ struct Kernels {
   // first_row.
   void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,
                T scale);
-  // n elements, copied to pieces of `width`, which are `step` apart; whether all of them are finite.
-  bool (*lay_row)(const T* from, int64_t n, T* to, int64_t width, int64_t step);
+  // Row i of `to` = row order[first + i] (null: first + i) of X (.., n), for m rows of a vector or more; returns whether
+  // they are finite. What lies behind column n stays as it is.
+  bool (*lay_rows)(const T* X, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
