@@ -12,28 +12,16 @@ namespace {
 constexpr int dot_columns = 4, most_dot_rows = 8, dot_sums = FASTMLP_VECTOR_REGISTERS >= 32 ? 16 : 8;
 constexpr int dot_rows(int columns) { return dot_sums / columns < most_dot_rows ? dot_sums / columns : most_dot_rows; }
 
-// The even (odd = 0) or odd ones of the pieces of v and then of w, which lie in blocks that shuffle by themselves.
-template <int odd, int piece, int block, class V, int... i>
-inline V every_other(V v, V w, Indices<i...>) {
-  constexpr int L = int(sizeof...(i)), half = block / 2;
-  return __builtin_shufflevector(
-      v, w, (i % block < half ? 0 : L) + i / block * block + i % half / piece * 2 * piece + odd * piece + i % piece...);
-}
-
-// Lane i of the result is the sum of the lanes of v[i]: neighbours are added, first those in the same 16 bytes, in
-// which a shuffle is cheap, then such pieces of 16 bytes. Always inlined, since v is in registers.
+// Lane i of the result is the sum of the lanes of v[i]: neighbours are added. Always inlined, since v is in registers.
 template <int n, class T>
 inline __attribute__((always_inline)) Vector<T> sums_of_lanes(const Vector<T> (&v)[n]) {
   if constexpr (n == 1) {
     return v[0];
   } else {
-    constexpr int L = int(lanes<T>), short_block = 16 / int(sizeof(T));
-    constexpr int piece = n * short_block > L ? 1 : short_block, block = piece == 1 ? short_block : L;
     Vector<T> w[n / 2];
 #pragma GCC unroll 16
     for (int i = 0; i < n / 2; i++)
-      w[i] = every_other<0, piece, block>(v[2 * i], v[2 * i + 1], FirstIndices<L>{}) +
-             every_other<1, piece, block>(v[2 * i], v[2 * i + 1], FirstIndices<L>{});
+      w[i] = every_other<0, n, T>(v[2 * i], v[2 * i + 1]) + every_other<1, n, T>(v[2 * i], v[2 * i + 1]);
     return sums_of_lanes<n / 2, T>(w);
   }
 }

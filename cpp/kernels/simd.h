@@ -120,6 +120,23 @@ inline V rotate(V v, Indices<i...>) {
   return __builtin_shufflevector(v, v, ((i + half) % int(sizeof...(i)))...);
 }
 
+// The even (odd = 0) or odd ones of the pieces of v and then of w, which lie in blocks that shuffle by themselves.
+template <int odd, int piece, int block, class V, int... i>
+inline V every_other(V v, V w, Indices<i...>) {
+  constexpr int L = int(sizeof...(i)), half = block / 2;
+  return __builtin_shufflevector(
+      v, w, (i % block < half ? 0 : L) + i / block * block + i % half / piece * 2 * piece + odd * piece + i % piece...);
+}
+
+// In a reduction of n vectors, neighbour by neighbour, to one: first in the same 16 bytes, where a shuffle is cheap,
+// then such pieces of 16 bytes.
+template <int odd, int n, class T>
+inline Vector<T> every_other(Vector<T> v, Vector<T> w) {
+  constexpr int L = int(lanes<T>), short_block = 16 / int(sizeof(T));
+  constexpr int piece = n * short_block > L ? 1 : short_block, block = piece == 1 ? short_block : L;
+  return every_other<odd, piece, block>(v, w, FirstIndices<L>{});
+}
+
 template <class T, int half = int(lanes<T>) / 2>
 inline T sum_of_lanes(Vector<T> v) {
   if constexpr (half > 0)
