@@ -172,6 +172,7 @@ class RowSteps : public BatchSteps<T> {
     });
   }
 
+  static constexpr int64_t line = 64;
   // What is fetched with an item's gradient: a part of the next batch, of which each thread loads everything.
   Ahead ahead_of(const Item& item, int threads) const {
     const Samples<T>& s = task_.samples;
@@ -181,8 +182,10 @@ class RowSteps : public BatchSteps<T> {
     const int64_t n_items = int64_t(packed_.items().size()), i = &item - packed_.items().data();
     const int64_t first_item = i * threads / n_items * n_items;  // of the thread, times threads
     const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / n_items, 0, n); };
-    const int64_t rows = row(i + 1) - row(i), lines = rows * (row_bytes + 63) / 64;
-    return {s.X.dense, row_bytes, at_work_.order, next + row(i), rows, (lines + item.rows - 1) / item.rows};
+    const int64_t rows = row(i + 1) - row(i), tiles = (item.rows + k_.tile_rows - 1) / k_.tile_rows;
+    const int64_t pieces = std::max<int64_t>(1, tiles / std::max<int64_t>(1, rows));
+    const int64_t piece = (row_bytes / pieces + line) / line * line;
+    return {s.X.dense, row_bytes, at_work_.order, next + row(i), rows, piece};
   }
 
   // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no

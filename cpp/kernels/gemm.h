@@ -21,6 +21,8 @@ constexpr int64_t tile_rows = 6;
 #endif
 constexpr int64_t tile_vectors = 2;
 
+constexpr int64_t line_bytes = 64;
+
 template <class T>
 struct Tile {
   int64_t k;
@@ -33,7 +35,9 @@ struct Tile {
   int64_t c_row;
   T* beside;
   T parameter;
-  const T* const* wanted;
+  const T* const* wanted;  // null: nothing
+  const char* ahead;
+  int64_t ahead_bytes;
   void (*pass)(T* c, T* beside, int64_t rows, int64_t n, int64_t stride, T parameter);
 };
 
@@ -56,7 +60,8 @@ struct Adding : Plain {
   }
 };
 
-// Asks for the lines of what comes next, a few in each step.
+// Asks for the lines of what comes next, a few with each column of A: more at a time would hold up what the products
+// read.
 struct Fetching : Plain {
   static constexpr bool fetches = true;
 };
@@ -127,7 +132,7 @@ __attribute__((noinline)) void multiply_tile(const Tile<T>& t) {
   }
   const T* b = t.b;
   const int64_t a_row = t.a_row, a_column = t.a_column, b_row = t.b_row;
-  [[maybe_unused]] int64_t fetched = 0, fetched_end = MR * NV * L;
+  [[maybe_unused]] int64_t fetched = 0, fetched_end = t.wanted ? MR * NV * L : 0, ahead = 0;
   for (int64_t left = t.k;;) {
     int64_t run = F::panels && t.a_run < left ? t.a_run : left;
     left -= run;
@@ -136,7 +141,11 @@ __attribute__((noinline)) void multiply_tile(const Tile<T>& t) {
         if (fetched < fetched_end) {
 #pragma GCC unroll 16
           for (int w = 0; w < max_wanted; w++) fetch_to_write(t.wanted[w] + fetched);
-          fetched += 64 / int64_t(sizeof(T));
+          fetched += line_bytes / int64_t(sizeof(T));
+        }
+        if (ahead < t.ahead_bytes) {
+          __builtin_prefetch(t.ahead + ahead, 0, 2);
+          ahead += line_bytes;
         }
       }
       Vector<T> row[NV];
@@ -175,20 +184,19 @@ inline void multiply_rows(int64_t rows, const Tile<T>& t, Indices<i...>) {
   of_rows[rows - 1](t);
 }
 
-constexpr int64_t line_bytes = 64;
-
-// Asks for the next lines of what is ahead, which is then less.
-inline void fetch(Ahead& ahead, int64_t lines) {
-  while (lines > 0 && ahead.n > 0) {
-    const int64_t i = ahead.order ? ahead.order[ahead.first] : ahead.first;
-    const char* row = static_cast<const char*>(ahead.X) + i * ahead.row_bytes;
-    for (; ahead.done < ahead.row_bytes && lines > 0; ahead.done += line_bytes, lines--)
-      __builtin_prefetch(row + ahead.done, 0, 2);
-    if (ahead.done < ahead.row_bytes) return;
-    ahead.done = 0;
-    ahead.first++;
-    ahead.n--;
-  }
+// A tile's part of what is ahead, which is then less.
+template <class T>
+inline void take(Ahead& ahead, Tile<T>& t) {
+  t.ahead_bytes = 0;
+  if (!ahead.n) return;
+  const int64_t i = ahead.order ? ahead.order[ahead.first] : ahead.first, left = ahead.row_bytes - ahead.done;
+  t.ahead = static_cast<const char*>(ahead.X) + i * ahead.row_bytes + ahead.done;
+  t.ahead_bytes = left < ahead.piece ? left : ahead.piece;
+  ahead.done += ahead.piece;
+  if (ahead.done < ahead.row_bytes) return;
+  ahead.done = 0;
+  ahead.first++;
+  ahead.n--;
 }
 
 // One panel of columns: its rows are cut into tiles of nearly one height, so that none is a sliver.
@@ -201,11 +209,11 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
     if constexpr (F::fetches) {
       constexpr int64_t piece = tile_vectors * lanes<T>;
       const int64_t row = (t.c - p.c.data) / t.c_row;
-      for (int w = 0; w < max_wanted; w++)
+      for (int w = 0; p.wanted && w < max_wanted; w++)
         wanted[w] = p.wanted[w].data + row / piece * p.wanted[w].piece + row % piece * t.c_row;
-      t.wanted = wanted;
+      t.wanted = p.wanted ? wanted : nullptr;
+      take(ahead, t);
     }
-    if (ahead.n) fetch(ahead, rows * ahead.lines);
     multiply_rows<F, NV>(rows, t, FirstIndices<int(tile_rows)>{});
     F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
@@ -242,7 +250,7 @@ template <class F, class T>
 void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, nullptr, p.parameter, nullptr, pass};
+  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, nullptr, p.parameter, nullptr, nullptr, 0, pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -272,7 +280,7 @@ template <class T>
 void multiply(const Product<T>& p) {
   if (p.accumulate)
     multiply_tiles<Adding, T>(p, nullptr);
-  else if (p.wanted)
+  else if (p.wanted || p.ahead.n)
     multiply_tiles<Fetching, T>(p, nullptr);
   else if (in_panels(p))
     multiply_tiles<OfPanels<Plain>, T>(p, nullptr);

@@ -42,13 +42,13 @@ struct Wanted {
 };
 constexpr int max_wanted = 2 + max_slots;
 
-// n rows of X, order[first..] (null: first..), that will be loaded soon: so many lines are fetched with each row of a
-// product. Of the first row some bytes are done.
+// n rows of X, order[first..] (null: first..), that will be loaded soon: with each tile of a product a piece of a row, of
+// so many bytes, is fetched. Of the first row some bytes are done.
 struct Ahead {
   const void* X = nullptr;
   int64_t row_bytes = 0;
   const int64_t* order = nullptr;
-  int64_t first = 0, n = 0, lines = 0, done = 0;
+  int64_t first = 0, n = 0, piece = 0, done = 0;
 };
 
 // C = A B, or C += A B, with A (m, k), B (k, n), C (m, n). A may be given transposed, which costs nothing. Its panels
