@@ -86,11 +86,20 @@ class GroupSteps : public BatchSteps<T> {
       passes.load_targets(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
       passes.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, 0, rows);
-      for (const Item& item : packed_.items()) passes.gradient(item, rows, accumulate || done > 0, dW + item.offset);
+      for (const Item& item : packed_.items())
+        passes.gradient(item, rows, accumulate || done > 0, dW + item.offset, nullptr,
+                        ahead_of(passes, order, start + done, rows, item));
       for (int64_t i = 0; i < rows; i++) sum += ws.losses[i];
       if (thread == 0) run_.work_done(work(rows));
     }
     return sum;
+  }
+
+  // What is fetched with an item's gradient: a part of the rows that come a batch after these.
+  Ahead ahead_of(const Passes<T>& passes, const int64_t* order, int64_t start, int64_t rows, const Item& item) const {
+    const int64_t first = start + task_.batch_size, n = std::min(rows, task_.samples.n - first);
+    const int64_t all = int64_t(packed_.items().size()), i = &item - packed_.items().data();
+    return passes.ahead(task_.samples, order, first + i * n / all, (i + 1) * n / all - i * n / all, item);
   }
 
   void add_groups(const Item& item, int64_t groups) const {

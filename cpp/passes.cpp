@@ -117,15 +117,16 @@ void Passes<T>::drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) con
 }
 
 template <class T>
-void Passes<T>::differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first,
-                              int64_t n) const {
+void Passes<T>::differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n,
+                              int64_t column, int64_t columns) const {
   const Layer &layer = net.layers[l - 1], &next = net.layers[l];
   const Matrix<const T> after = read_only(rows_of(ws.delta[l + 1], first));
-  const Matrix<T> delta = rows_of(ws.delta[l], first), at = rows_of(taken_at(l), first);
+  const Matrix<T> delta = columns_of(rows_of(ws.delta[l], first), column);
+  const Matrix<T> at = columns_of(rows_of(taken_at(l), first), column);
   const T parameter = T(layer.parameter);
   if (WT.data) {
     kernels.multiply_and_differentiate[layer.activation](
-        {n, layer.n_out, next.n_out, after, false, WT, delta, false, at.data, parameter});
+        {n, columns, next.n_out, after, false, columns_of(WT, column), delta, false, at.data, parameter});
     return;
   }
   kernels.multiply_by_transposed(n, layer.n_out, next.n_out, after, W, delta);
@@ -136,8 +137,7 @@ void Passes<T>::differentiate(size_t l, const Matrix<const T>& W, const Matrix<c
 }
 
 template <class T>
-void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
-                         const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const {
+void Passes<T>::loss(const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const {
   const size_t L = net.layers.size();
   const Matrix<T> Y_hat = rows_of(ws.A[L], first), slope = rows_of(ws.delta[L], first);
   kernels.loss[loss.id]({loss, Y_hat.data, Y_hat.stride, ws.Y + first * samples.n_targets,
@@ -147,16 +147,23 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
   const Layer& output = net.layers[L - 1];
   kernels.differentiate[output.activation](slope.data, rows_of(taken_at(L), first).data, n, net.n_out(), slope.stride,
                                            T(output.parameter));
-  for (size_t l = L - 1; l > 0; l--) {
-    const Layer &layer = net.layers[l - 1], &next = net.layers[l];
-    differentiate(l, W.empty() ? Matrix<const T>{} : W[l], WT[l], first, n);
-    if (dropout.drops(l, L)) drop(ws.delta[l], l, first, n);
-    // Behind the weights of a layer that lies across stands its bias, which has no delta.
-    if (next.across() && layer.n_out % kernels.lanes != 0)
-      for (int64_t i = first; i < first + n; i++) rows_of(ws.delta[l], i).data[layer.n_out] = 0;
-  }
+}
+
+template <class T>
+void Passes<T>::backward(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first,
+                         int64_t n) const {
+  const Layer &layer = net.layers[l - 1], &next = net.layers[l];
+  differentiate(l, W, WT, first, n, 0, layer.n_out);
+  if (dropout.drops(l, net.layers.size())) drop(ws.delta[l], l, first, n);
+  // Behind the weights of a layer that lies across stands its bias, which has no delta.
+  if (next.across() && layer.n_out % kernels.lanes != 0)
+    for (int64_t i = first; i < first + n; i++) rows_of(ws.delta[l], i).data[layer.n_out] = 0;
+}
+
+template <class T>
+void Passes<T>::lay_in_panels(int64_t first, int64_t n) const {
   // A[0] has no such copy where threads have inputs of their own.
-  for (size_t l = 0; l <= L; l++) {
+  for (size_t l = 0; l <= net.layers.size(); l++) {
     const int64_t columns = l == 0 ? net.n_in() : net.layers[l - 1].n_out;
     const auto lay = [&](const Matrix<T>& from, const Matrix<T>& to, int64_t m) {
       if (to.data)
@@ -165,6 +172,27 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
     lay(A(l), ws.A_in_panels[l], columns + 1);
     lay(ws.delta[l], ws.delta_in_panels[l], columns);
   }
+}
+
+template <class T>
+void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
+                         const Samples<T>& samples, const LossOf& loss_of, T scale, int64_t first, int64_t n) const {
+  loss(samples, loss_of, scale, first, n);
+  if (scale == 0) return;
+  for (size_t l = net.layers.size() - 1; l > 0; l--) backward(l, W.empty() ? Matrix<const T>{} : W[l], WT[l], first, n);
+  lay_in_panels(first, n);
+}
+
+template <class T>
+Ahead Passes<T>::ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n,
+                       const typename Packing<T>::Part& part) const {
+  constexpr int64_t most = 2 << 20;
+  const int64_t row_bytes = net.n_in() * int64_t(sizeof(T));
+  if (!samples.X.dense || n <= 0 || ws.rows * row_bytes > most) return {};
+  const int64_t tiles = (part.rows + kernels.tile_rows - 1) / kernels.tile_rows,
+                pieces = std::max<int64_t>(1, tiles / n);
+  const int64_t piece = (row_bytes / pieces + line_bytes) / line_bytes * line_bytes;
+  return {samples.X.dense, row_bytes, order, first, n, piece};
 }
 
 template <class T>

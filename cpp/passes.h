@@ -42,14 +42,20 @@ struct Passes {
   // losses of the rows and, for a scale that is not 0, delta[l] of every layer. Where there is no transpose of W, W is
   // packed and ends in zeros.
   void backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
-                const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const;
+                const Samples<T>& samples, const LossOf& loss_of, T scale, int64_t first, int64_t n) const;
+  // Its parts: losses and delta[L]; delta[l] of another layer; and the copies in panels of what there is then.
+  void loss(const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const;
+  void backward(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n) const;
+  void lay_in_panels(int64_t first, int64_t n) const;
 
   // Where the derivatives of layer l's activations are taken: A[l], or Z[l] if they need that. Where some of A[l] is
   // dropped, Z[l] holds what it was before.
   const Matrix<T>& taken_at(size_t l) const;
 
-  // delta[l] = (delta[l+1] @ W.T) * s', for l < L.
-  void differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n) const;
+  // delta[l] = (delta[l+1] @ W.T) * s', for l < L; with a transpose also for some columns, from a multiple of a panel's
+  // width on.
+  void differentiate(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n,
+                     int64_t column, int64_t columns) const;
 
   // Columns of Z[l] or, where that is one product, of A[l].
   void multiply(const Matrix<const T>& W, size_t l, int64_t first, int64_t n, int64_t column, int64_t columns) const;
@@ -59,6 +65,11 @@ struct Passes {
 
   // Drop some of the elements of x, A[l] or delta[l].
   void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;
+
+  // Rows first.. of the samples, which are loaded soon, to be fetched with the gradient of a part; none where batches
+  // are too large to stay in the cache meanwhile.
+  Ahead ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n,
+              const typename Packing<T>::Part& part) const;
 
   // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
   void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,

@@ -1,5 +1,6 @@
 // Steps with samples as rows: packed parameters, blocks of rows that fit the cache.
 #include <algorithm>
+#include <array>
 
 #include "packed.h"
 #include "passes.h"
@@ -63,14 +64,15 @@ class RowSteps : public BatchSteps<T> {
     return (3 * net_.multiply_adds() - double(first.n_in * first.n_out)) * double(n);
   }
 
-  // Load a block of rows and take it through all layers: those that threads share by columns one by one, and what lies
-  // between them in one go.
+  // Load a block of rows and take it through all layers, forward and back: those that threads share by columns one by
+  // one, and what lies between them in one go.
   void forward_and_backward(int threads, const int64_t* order, int64_t start, int64_t rows, T scale) {
     const size_t L = net_.layers.size();
     at_work_ = {order, start, rows};
     std::fill(loaded_.begin(), loaded_.end(), 0);
     if (by_columns(threads, 1) && n_inputs(threads) == 1)
       for_rows(threads, rows, double(net_.n_in()), [&](int64_t first, int64_t n) { load_inputs(passes_, first, n); });
+    const size_t back = back_by_columns(threads);
     for (size_t l = 1, end = 1; l <= L + 1; l = end) {
       if (l <= L && by_columns(threads, l)) {
         forward_columns(threads, l, rows);
@@ -85,10 +87,13 @@ class RowSteps : public BatchSteps<T> {
         for (size_t k = l; k < end; k++) passes_.forward(packed_.W()[k - 1], k, first, n);
         if (!last) return;
         passes_.load_targets(task_.samples, order, start, first, n);
-        passes_.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, first, n);
+        passes_.loss(task_.samples, task_.loss, scale, first, n);
+        for (size_t k = L - 1; k > back; k--) passes_.backward(k, packed_.W()[k], packed_.WT()[k], first, n);
+        if (back == 0) passes_.lay_in_panels(first, n);
       });
-      if (last) return;
+      if (last) break;
     }
+    for (size_t l = back; l > 0; l--) backward_columns(threads, l, rows);
   }
 
   void load_inputs(const Passes<T>& passes, int64_t first, int64_t n) {
@@ -121,6 +126,18 @@ class RowSteps : public BatchSteps<T> {
            task_.batch_size >= fewest_samples && layer.n_out >= threads * k_.panel && !layer.across() && !task_.dropout;
   }
 
+  // The same for delta[1] .. delta[n]: returns n. What a thread reads of the transposes then is half as often what
+  // another one has written, for one more hand-over each.
+  size_t back_by_columns(int threads) const {
+    for (size_t l = 0; l <= net_.layers.size(); l++)
+      if (ws_.A_in_panels[l].data || ws_.delta_in_panels[l].data) return 0;
+    size_t n = 0;
+    while (n + 1 < net_.layers.size() && by_columns(threads, n + 2) && packed_.WT()[n + 1].data &&
+           net_.layers[n].n_out >= threads * k_.panel)
+      n++;
+    return n;
+  }
+
   // Where threads share the first layer by columns, each has inputs of its own, all of them, unless they are many: to
   // load a row twice takes less than to read it from another processor's cache.
   int n_inputs(int threads) const {
@@ -145,24 +162,40 @@ class RowSteps : public BatchSteps<T> {
     return any;
   }
 
-  // In items of half the rows of a panel.
   void forward_columns(int threads, size_t l, int64_t rows) {
     const Layer& layer = net_.layers[l - 1];
-    const int64_t panel = k_.panel, n_panels = (layer.n_out + panel - 1) / panel;
+    for_columns(threads, rows, layer.n_out, layer.rows,
+                [&](int64_t first, int64_t n, int64_t column, int64_t columns, int thread) {
+                  passes_of(threads, thread).forward_columns(packed_.W()[l - 1], l, first, n, column, columns);
+                });
+  }
+
+  void backward_columns(int threads, size_t l, int64_t rows) {
+    for_columns(threads, rows, net_.layers[l - 1].n_out, net_.layers[l].n_out,
+                [&](int64_t first, int64_t n, int64_t column, int64_t columns, int) {
+                  passes_.differentiate(l, packed_.W()[l], packed_.WT()[l], first, n, column, columns);
+                });
+  }
+
+  // body(first, n, column, columns, thread) for a block's rows and the columns of a product, half the rows of a panel
+  // at a time; each of its elements takes so many multiply-adds.
+  template <class Body>
+  void for_columns(int threads, int64_t rows, int64_t n_columns, int64_t element_work, const Body& body) {
+    const int64_t panel = k_.panel, n_panels = (n_columns + panel - 1) / panel;
     team_.run(threads, 2 * n_panels, [&](int64_t item, int thread) {
-      const int64_t column = item / 2 * panel, columns = std::min(panel, layer.n_out - column);
+      const int64_t column = item / 2 * panel, columns = std::min(panel, n_columns - column);
       const int64_t first = item % 2 * rows / 2, n = (item % 2 + 1) * rows / 2 - first;
       if (n == 0 || run_.stopped) return;
-      passes_of(threads, thread).forward_columns(packed_.W()[l - 1], l, first, n, column, columns);
-      if (thread == 0) run_.work_done(double(n * layer.rows * columns));
+      body(first, n, column, columns, thread);
+      if (thread == 0) run_.work_done(double(n * element_work * columns));
     });
   }
 
   template <class Body>
   void for_each_item(int threads, const Body& body) {
-    team_.run(threads, int64_t(packed_.items().size()),
-              [&](int64_t i, int thread) { body(packed_.items()[size_t(i)], thread); });
+    team_.run(threads, n_items(), [&](int64_t i, int thread) { body(packed_.items()[size_t(i)], thread); });
   }
+  int64_t n_items() const { return int64_t(packed_.items().size()); }
 
   void add_gradient(int threads, int64_t rows, bool accumulate) {
     for_each_item(threads, [&](const Item& item, int thread) {
@@ -172,20 +205,14 @@ class RowSteps : public BatchSteps<T> {
     });
   }
 
-  static constexpr int64_t line = 64;
   // What is fetched with an item's gradient: a part of the next batch, of which each thread loads everything.
   Ahead ahead_of(const Item& item, int threads) const {
-    const Samples<T>& s = task_.samples;
-    const int64_t next = at_work_.start + at_work_.rows, n = std::min(at_work_.rows, s.n - next);
-    const int64_t row_bytes = net_.n_in() * int64_t(sizeof(T));
-    if (!s.X.dense || n_inputs(threads) != threads || n <= 0 || n * row_bytes > most_ahead) return {};
-    const int64_t n_items = int64_t(packed_.items().size()), i = &item - packed_.items().data();
-    const int64_t first_item = i * threads / n_items * n_items;  // of the thread, times threads
-    const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / n_items, 0, n); };
-    const int64_t rows = row(i + 1) - row(i), tiles = (item.rows + k_.tile_rows - 1) / k_.tile_rows;
-    const int64_t pieces = std::max<int64_t>(1, tiles / std::max<int64_t>(1, rows));
-    const int64_t piece = (row_bytes / pieces + line) / line * line;
-    return {s.X.dense, row_bytes, at_work_.order, next + row(i), rows, piece};
+    if (n_inputs(threads) != threads) return {};
+    const int64_t next = at_work_.start + at_work_.rows, n = std::min(at_work_.rows, task_.samples.n - next);
+    const int64_t all = n_items(), i = &item - packed_.items().data();
+    const int64_t first_item = i * threads / all * all;  // of the thread, times threads
+    const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / all, 0, n); };
+    return passes_.ahead(task_.samples, at_work_.order, next + row(i), row(i + 1) - row(i), item);
   }
 
   // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no
@@ -201,7 +228,8 @@ class RowSteps : public BatchSteps<T> {
     for_each_item(threads, [&](const Item& item, int thread) {
       T* dW = gradient_.data() + (fused_ ? thread * packed_.largest_item() : item.offset);
       if (fused_) {
-        const auto wanted = packed_.wanted(item);
+        std::array<Wanted<T>, max_wanted> wanted;
+        if (fetches) wanted = packed_.wanted(item);
         const Passes<T> passes = passes_of(threads, thread);
         passes.gradient(item, rows, false, dW, fetches ? wanted.data() : nullptr, ahead_of(item, threads));
       }
@@ -213,7 +241,8 @@ class RowSteps : public BatchSteps<T> {
                 [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
   }
 
-  // Bytes whose exchange would take as long as the hand-overs of a step.
+  // Bytes whose exchange would take as long as the hand-overs of a step, and what short items of rows cost (fitted to
+  // steps of 100 to 500 us, with one thread and two of a Zen 4).
   static constexpr double of_hand_overs = 128 << 10;
   // Multiply-adds between two looks at the clock, 10 ms or so.
   static constexpr double longest_item = 5e8;
@@ -226,8 +255,6 @@ class RowSteps : public BatchSteps<T> {
   static constexpr int64_t fewest_in_block = 512;
   // Fewer rows at a time would have the parameters read from memory too often.
   static constexpr int64_t fewest_rows = 48;
-  // Bytes of a batch of X that are fetched while the one before is worked off, and stay in the cache meanwhile.
-  static constexpr int64_t most_ahead = 2 << 20;
 
   using BatchSteps<T>::run_;
   const Kernels<T>& k_ = kernels<T>();

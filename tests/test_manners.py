@@ -56,6 +56,17 @@ def test_same_bits_where_threads_share_a_small_batch_of_columns(simd: str, rng: 
     assert len(ends) == 1
 
 
+def test_same_bits_where_threads_share_wide_layers_by_columns(simd: str, rng: np.random.Generator) -> None:
+    # Activations whose derivatives need the net input, and layers at whose edges panels are not full.
+    X, Y = rng.standard_normal((1530, 20)), rng.standard_normal((1530, 3))
+    ends = set()
+    for n_threads in (1, 2, 3, 8):
+        net = fastmlp.Network([20, 300, 290, 310, 3], "silu", random_state=0)
+        net.train(X, Y, epochs=2, batch_size=100, optimizer=fastmlp.Adam(), n_threads=n_threads, random_state=0)
+        ends.add(net.parameters.tobytes())
+    assert len(ends) == 1
+
+
 def test_a_rows_prediction_does_not_depend_on_its_batch(simd: str, rng: np.random.Generator) -> None:
     for sizes in ([20, 64, 64, 1], [5, 33, 3], [100, 300, 10]):
         net = fastmlp.Network(sizes, random_state=0)

@@ -52,7 +52,7 @@ void apply_log(T* x, int64_t n) {
 template <class U, bool scaled, class T>
 inline void update_all(T* w, const T* g, T* const* slot, const T* c, T scale, int64_t rows, int64_t n,
                        int64_t slot_stride) {
-  constexpr int64_t ahead = 8, line = 64 / int64_t(sizeof(T));
+  constexpr int64_t ahead = 8, line = line_bytes / int64_t(sizeof(T));
   T* slots[max_slots] = {};
   for (int k = 0; k < U::n_slots; k++) slots[k] = slot[k];
   for (int64_t row = 0; row < rows; row++, w += n, g += n) {

@@ -21,8 +21,6 @@ constexpr int64_t tile_rows = 6;
 #endif
 constexpr int64_t tile_vectors = 2;
 
-constexpr int64_t line_bytes = 64;
-
 template <class T>
 struct Tile {
   int64_t k;
@@ -60,9 +58,10 @@ struct Adding : Plain {
   }
 };
 
-// Asks for the lines of what comes next, a few with each column of A: more at a time would hold up what the products
-// read.
-struct Fetching : Plain {
+// The same as F, and asks for the lines of what comes next, a few with each column of A: more at a time would hold up
+// what the products read.
+template <class F>
+struct Fetching : F {
   static constexpr bool fetches = true;
 };
 
@@ -250,7 +249,8 @@ template <class F, class T>
 void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k, p.a.data, p.a.stride, 1, p.k, 0, nullptr, 0, nullptr, 0, nullptr, p.parameter, nullptr, nullptr, 0, pass};
+  Tile<T> t{p.k,     p.a.data, p.a.stride, 1,           p.k,     0,       nullptr, 0,
+            nullptr, 0,        nullptr,    p.parameter, nullptr, nullptr, 0,       pass};
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;
@@ -279,9 +279,9 @@ inline bool in_panels(const Product<T>& p) {
 template <class T>
 void multiply(const Product<T>& p) {
   if (p.accumulate)
-    multiply_tiles<Adding, T>(p, nullptr);
+    multiply_tiles<Fetching<Adding>, T>(p, nullptr);
   else if (p.wanted || p.ahead.n)
-    multiply_tiles<Fetching, T>(p, nullptr);
+    multiply_tiles<Fetching<Plain>, T>(p, nullptr);
   else if (in_panels(p))
     multiply_tiles<OfPanels<Plain>, T>(p, nullptr);
   else

@@ -42,8 +42,10 @@ struct Wanted {
 };
 constexpr int max_wanted = 2 + max_slots;
 
-// n rows of X, order[first..] (null: first..), that will be loaded soon: with each tile of a product a piece of a row, of
-// so many bytes, is fetched. Of the first row some bytes are done.
+constexpr int64_t line_bytes = 64;  // of the cache
+
+// n rows of X, order[first..] (null: first..), that will be loaded soon: with each tile of a product a piece of a row,
+// of so many bytes, is fetched. Of the first row some bytes are done.
 struct Ahead {
   const void* X = nullptr;
   int64_t row_bytes = 0;
@@ -208,8 +210,8 @@ struct Kernels {
   // first_row.
   void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,
                T scale);
-  // Row i of `to` = row order[first + i] (null: first + i) of X (.., n), for m rows of a vector or more; returns whether
-  // they are finite. What lies behind column n stays as it is.
+  // Row i of `to` = row order[first + i] (null: first + i) of X (.., n), for m rows of a vector or more; returns
+  // whether they are finite. What lies behind column n stays as it is.
   bool (*lay_rows)(const T* X, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
