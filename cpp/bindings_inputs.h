@@ -6,6 +6,35 @@
 namespace fastmlp {
 namespace {
 
+template <class T>
+inline bool is_own_dtype(const PyObject* dtype) {
+  const auto* d = py::detail::array_descriptor_proxy(dtype);
+  return d->type_num == py::detail::npy_format_descriptor<T>::value && d->byteorder == '=';
+}
+
+// Whether it is an array of this very dtype that can be read where it lies. Subclasses, such as masked arrays, may mean
+// more than their memory holds.
+template <class T>
+inline bool is_plain(const PyObject* array) {
+  namespace numpy = py::detail;
+  using numpy::npy_api;
+  return Py_TYPE(array) == npy_api::get().PyArray_Type_ && is_own_dtype<T>(numpy::array_proxy(array)->descr) &&
+         numpy::check_flags(array, npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_);
+}
+
+// The rows of such a matrix, or -1 for anything else.
+template <class T>
+inline int64_t plain_rows(const PyObject* array, int64_t columns) {
+  if (!is_plain<T>(array)) return -1;
+  const auto* a = py::detail::array_proxy(array);
+  return a->nd == 2 && a->dimensions[1] == columns ? a->dimensions[0] : -1;
+}
+
+template <class T>
+inline const T* data_of(const PyObject* array) {
+  return reinterpret_cast<const T*>(py::detail::array_proxy(array)->data);
+}
+
 // Keeps the arrays for as long as they are read.
 template <class T>
 class PyInputs {

@@ -41,10 +41,10 @@ class PyNetwork {
 
   // The outputs, or None if X is not an array of finite numbers that can be read where it is.
   py::object predict_if_plain(PyObject* X) const {
-    const int64_t n = plain_rows(X, net_.n_in());
-    if (n < 0 || !all_finite(data_of(X), n * net_.n_in())) return py::none();
+    const int64_t n = plain_rows<T>(X, net_.n_in());
+    if (n < 0 || !all_finite(data_of<T>(X), n * net_.n_in())) return py::none();
     const auto kept = py::reinterpret_borrow<py::object>(X);
-    return outputs(data_of(X), n, 0);
+    return outputs(data_of<T>(X), n, 0);
   }
 
   // Whether X and Y are such arrays, with a row of both for each sample.
@@ -267,38 +267,13 @@ class PyNetwork {
     PyNetwork& net_;
   };
 
-  // Whether it is an array of the network's very dtype that can be read where it lies. Subclasses, such as masked
-  // arrays, may mean more than their memory holds.
-  static bool is_plain(const PyObject* array) {
-    namespace numpy = py::detail;
-    using numpy::npy_api;
-    return Py_TYPE(array) == npy_api::get().PyArray_Type_ && is_own_dtype(numpy::array_proxy(array)->descr) &&
-           numpy::check_flags(array, npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_);
-  }
-
   static bool is_empty(PyObject* tuple) { return PyTuple_CheckExact(tuple) && PyTuple_GET_SIZE(tuple) == 0; }
-
-  static bool is_own_dtype(const PyObject* dtype) {
-    const auto* d = py::detail::array_descriptor_proxy(dtype);
-    return d->type_num == py::detail::npy_format_descriptor<T>::value && d->byteorder == '=';
-  }
-
-  // The rows of such a matrix, or -1 for anything else.
-  int64_t plain_rows(const PyObject* array, int64_t columns) const {
-    if (!is_plain(array)) return -1;
-    const auto* a = py::detail::array_proxy(array);
-    return a->nd == 2 && a->dimensions[1] == columns ? a->dimensions[0] : -1;
-  }
-
-  static const T* data_of(const PyObject* array) {
-    return reinterpret_cast<const T*>(py::detail::array_proxy(array)->data);
-  }
 
   // X and Y where they lie, if there is a row of both for each sample.
   bool take_plain(const PyObject* X, const PyObject* Y, Samples<T>& samples) const {
-    const int64_t n = plain_rows(X, net_.n_in());
-    if (n <= 0 || plain_rows(Y, net_.n_out()) != n) return false;
-    samples = {data_of(X), data_of(Y), nullptr, n, net_.n_out()};
+    const int64_t n = plain_rows<T>(X, net_.n_in());
+    if (n <= 0 || plain_rows<T>(Y, net_.n_out()) != n) return false;
+    samples = {data_of<T>(X), data_of<T>(Y), nullptr, n, net_.n_out()};
     return true;
   }
 
@@ -355,7 +330,7 @@ class PyNetwork {
     const PyRule& rule = held<PyRule>(found.ptr());
     for (size_t i = rule.n_slots; i < rule.slots.size(); i++)  // held, but not used
       if (!fits(rule.slots[i].ptr())) return false;
-    if (!rule.describes(optimizer) || !is_own_dtype(rule.dtype.ptr())) return false;
+    if (!rule.describes(optimizer) || !is_own_dtype<T>(rule.dtype.ptr())) return false;
     const auto steps = py::reinterpret_steal<py::object>(PyObject_GetAttr(optimizer, steps_name()));
     if (!steps) PyErr_Clear();
     return steps && plain_integer(steps.ptr(), 0, std::numeric_limits<int64_t>::max(), task.steps) &&
@@ -365,7 +340,7 @@ class PyNetwork {
   // Whether a slot has a number for each parameter.
   bool fits(const PyObject* slot) const {
     const auto* a = py::detail::array_proxy(slot);
-    return is_plain(slot) && a->nd == 1 && a->dimensions[0] == net_.n_parameters() &&
+    return is_plain<T>(slot) && a->nd == 1 && a->dimensions[0] == net_.n_parameters() &&
            py::detail::check_flags(slot, py::detail::npy_api::NPY_ARRAY_WRITEABLE_);
   }
 

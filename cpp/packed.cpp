@@ -1,7 +1,5 @@
 #include "packed.h"
 
-#include <algorithm>
-
 namespace fastmlp {
 
 constexpr double item_work = 5e5;  // multiply-adds

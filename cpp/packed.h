@@ -3,6 +3,7 @@
 // large networks, and of short runs, stay in the user's arrays: a copy would take more memory, or time, than it saves.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "steps.h"
