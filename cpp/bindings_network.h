@@ -189,7 +189,7 @@ class PyNetwork {
     const Claim claim(*this);
     if (!take_plain(arguments, task, kept) || !all_finite(task.samples.Y, task.samples.n * net_.n_out()))
       return py::none();
-    task.checks_inputs = true;
+    task.unchecked = true;
     const auto optimizer = py::reinterpret_borrow<py::object>(arguments.optimizer);
     Interrupts interrupts;
     Progress progress;

@@ -45,7 +45,7 @@ class GroupSteps : public BatchSteps<T> {
     for (const Item& item : packed_.items()) packed_.write(item);
   }
   int bad_layer() const override { return packed_.bad_layer(); }
-  bool checks_inputs() const override { return packed_.copies_slots() && net_.n_in() >= k_.lanes; }
+  bool can_check_inputs() const override { return packed_.copies_slots() && looks_at_inputs(net_, k_); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const int64_t groups = groups_of(net_, n);
@@ -82,7 +82,7 @@ class GroupSteps : public BatchSteps<T> {
     double sum = 0;
     for (int64_t done = 0; done < n && !run_.stopped; done += block_) {
       const int64_t rows = std::min(block_, n - done);
-      run_.load_inputs(passes, order, start + done, 0, rows);
+      run_.note_inputs(passes.load_inputs(task_.samples, order, start + done, 0, rows));
       passes.load_targets(task_.samples, order, start + done, 0, rows);
       passes.forward(packed_.W(), 0, rows);
       passes.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, 0, rows);
@@ -99,7 +99,8 @@ class GroupSteps : public BatchSteps<T> {
   Ahead ahead_of(const Passes<T>& passes, const int64_t* order, int64_t start, int64_t rows, const Item& item) const {
     const int64_t first = start + task_.batch_size, n = std::min(rows, task_.samples.n - first);
     const int64_t all = int64_t(packed_.items().size()), i = &item - packed_.items().data();
-    return passes.ahead(task_.samples, order, first + i * n / all, (i + 1) * n / all - i * n / all, item);
+    return passes.ahead(task_.samples, order, first + i * n / all, (i + 1) * n / all - i * n / all, task_.batch_size,
+                        item);
   }
 
   void add_groups(const Item& item, int64_t groups) const {

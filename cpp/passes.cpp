@@ -34,7 +34,7 @@ template <class T>
 bool Passes<T>::load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first,
                             int64_t n) const {
   const Matrix<T> to = rows_of(A(0), first);
-  if (samples.X.dense && net.n_in() >= kernels.lanes)
+  if (samples.X.dense && looks_at_inputs(net, kernels))
     return kernels.lay_rows(samples.X.dense, order, start + first, n, net.n_in(), to);
   samples.X.lay_rows(n, row_of(order, start + first), net.n_in(), to);
   return true;
@@ -137,12 +137,12 @@ void Passes<T>::differentiate(size_t l, const Matrix<const T>& W, const Matrix<c
 }
 
 template <class T>
-void Passes<T>::loss(const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const {
+void Passes<T>::loss(const Samples<T>& samples, const LossOf& loss_of, T scale, int64_t first, int64_t n) const {
   const size_t L = net.layers.size();
   const Matrix<T> Y_hat = rows_of(ws.A[L], first), slope = rows_of(ws.delta[L], first);
-  kernels.loss[loss.id]({loss, Y_hat.data, Y_hat.stride, ws.Y + first * samples.n_targets,
-                         samples.weight ? ws.weight + first : nullptr, scale, scale != 0 ? slope.data : nullptr,
-                         ws.losses + first, n, net.n_out(), samples.n_targets});
+  kernels.loss[loss_of.id]({loss_of, Y_hat.data, Y_hat.stride, ws.Y + first * samples.n_targets,
+                            samples.weight ? ws.weight + first : nullptr, scale, scale != 0 ? slope.data : nullptr,
+                            ws.losses + first, n, net.n_out(), samples.n_targets});
   if (scale == 0) return;
   const Layer& output = net.layers[L - 1];
   kernels.differentiate[output.activation](slope.data, rows_of(taken_at(L), first).data, n, net.n_out(), slope.stride,
@@ -184,11 +184,11 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
 }
 
 template <class T>
-Ahead Passes<T>::ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n,
+Ahead Passes<T>::ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n, int64_t until_loaded,
                        const typename Packing<T>::Part& part) const {
   constexpr int64_t most = 2 << 20;
   const int64_t row_bytes = net.n_in() * int64_t(sizeof(T));
-  if (!samples.X.dense || n <= 0 || ws.rows * row_bytes > most) return {};
+  if (!samples.X.dense || n <= 0 || until_loaded * row_bytes > most) return {};
   const int64_t tiles = (part.rows + kernels.tile_rows - 1) / kernels.tile_rows,
                 pieces = std::max<int64_t>(1, tiles / n);
   const int64_t piece = (row_bytes / pieces + line_bytes) / line_bytes * line_bytes;

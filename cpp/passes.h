@@ -9,6 +9,12 @@
 
 namespace fastmlp {
 
+// Whether inputs are looked at when they are loaded: dense ones whose rows are a vector or more.
+template <class T>
+bool looks_at_inputs(const Network& net, const Kernels<T>& kernels) {
+  return net.n_in() >= kernels.lanes;
+}
+
 template <class T>
 struct Passes {
   const Network& net;
@@ -23,7 +29,7 @@ struct Passes {
     load_inputs(samples, order, start, first, n);
     load_targets(samples, order, start, first, n);
   }
-  // Returns false where it has seen inputs that are not finite: it looks at rows of a vector or more.
+  // Returns false where it has seen inputs that are not finite (looks_at_inputs).
   bool load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
   void load_targets(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
   const Matrix<T>& A(size_t l) const { return l == 0 ? ws.inputs[input] : ws.A[l]; }
@@ -44,7 +50,7 @@ struct Passes {
   void backward(const std::vector<Matrix<const T>>& W, const std::vector<Matrix<const T>>& WT,
                 const Samples<T>& samples, const LossOf& loss_of, T scale, int64_t first, int64_t n) const;
   // Its parts: losses and delta[L]; delta[l] of another layer; and the copies in panels of what there is then.
-  void loss(const Samples<T>& samples, const LossOf& loss, T scale, int64_t first, int64_t n) const;
+  void loss(const Samples<T>& samples, const LossOf& loss_of, T scale, int64_t first, int64_t n) const;
   void backward(size_t l, const Matrix<const T>& W, const Matrix<const T>& WT, int64_t first, int64_t n) const;
   void lay_in_panels(int64_t first, int64_t n) const;
 
@@ -66,9 +72,9 @@ struct Passes {
   // Drop some of the elements of x, A[l] or delta[l].
   void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;
 
-  // Rows first.. of the samples, which are loaded soon, to be fetched with the gradient of a part; none where batches
-  // are too large to stay in the cache meanwhile.
-  Ahead ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n,
+  // Rows first.. of the samples, to be fetched with the gradient of a part; none where the rows that are fetched until
+  // these are loaded, so many, would not stay in the cache.
+  Ahead ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n, int64_t until_loaded,
               const typename Packing<T>::Part& part) const;
 
   // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.

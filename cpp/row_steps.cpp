@@ -33,7 +33,7 @@ class RowSteps : public BatchSteps<T> {
     for_each_item(team_.share(double(packed_.size())), [&](const Item& item, int) { packed_.write(item); });
   }
   int bad_layer() const override { return packed_.bad_layer(); }
-  bool checks_inputs() const override { return packed_.copies_slots() && net_.n_in() >= k_.lanes; }
+  bool can_check_inputs() const override { return packed_.copies_slots() && looks_at_inputs(net_, k_); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, block_));
@@ -97,7 +97,7 @@ class RowSteps : public BatchSteps<T> {
   }
 
   void load_inputs(const Passes<T>& passes, int64_t first, int64_t n) {
-    run_.load_inputs(passes, at_work_.order, at_work_.start, first, n);
+    run_.note_inputs(passes.load_inputs(task_.samples, at_work_.order, at_work_.start, first, n));
   }
 
   double work_of(size_t l) const { return double(net_.layers[l - 1].rows * net_.layers[l - 1].n_out); }
@@ -212,7 +212,7 @@ class RowSteps : public BatchSteps<T> {
     const int64_t all = n_items(), i = &item - packed_.items().data();
     const int64_t first_item = i * threads / all * all;  // of the thread, times threads
     const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / all, 0, n); };
-    return passes_.ahead(task_.samples, at_work_.order, next + row(i), row(i + 1) - row(i), item);
+    return passes_.ahead(task_.samples, at_work_.order, next + row(i), row(i + 1) - row(i), n, item);
   }
 
   // Update the parameters, and renew what transposes there are. A gradient that is complete in one go, and needs no

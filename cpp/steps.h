@@ -10,7 +10,6 @@
 #include <memory>
 
 #include "parallel.h"
-#include "passes.h"
 #include "train.h"
 #include "watch.h"
 
@@ -26,7 +25,7 @@ struct Run {
   const Report& report;
   Watch watch{};
   std::atomic<bool> stopped{false}, bad_inputs{false};
-  bool checks_inputs = false;                   // rows of X as they are loaded
+  bool checks_inputs = false;                   // while they are loaded
   const bool penalizes = task.penalties.any();  // reports may change numbers, but turn nothing on
   int64_t steps_to_keep = steps_between_keeps();
 
@@ -45,9 +44,16 @@ struct Run {
     if (watch.due(multiply_adds) && !report(progress, false)) stopped = true;
   }
 
-  // Rows of X as A[0], looked at if nobody has done so yet. The run is over where one is not finite.
-  void load_inputs(const Passes<T>& passes, const int64_t* order, int64_t start, int64_t first, int64_t n) {
-    if (!passes.load_inputs(task.samples, order, start, first, n) && checks_inputs) bad_inputs = stopped = true;
+  // Whether an epoch is so short that the user's arrays are left alone until its end, and nobody waits long for that.
+  bool has_short_epochs() const {
+    constexpr double longest = 2e10;  // multiply-adds
+    const int64_t n = task.samples.n, steps = (n + task.batch_size - 1) / task.batch_size;
+    return steps < steps_to_keep && 3 * net.multiply_adds() * double(n) <= longest;
+  }
+
+  // What loading inputs has told. The run is over where one is not finite.
+  void note_inputs(bool finite) {
+    if (!finite && checks_inputs) bad_inputs = stopped = true;
   }
   bool has_finite_inputs() const {
     return kernels<T>().find_nonfinite(task.samples.X.dense, task.samples.n * net.n_in()) < 0;
@@ -85,8 +91,8 @@ class Steps {
   virtual void write() = 0;
   // The first layer (from 1) with a parameter that is not finite, or 0.
   virtual int bad_layer() const = 0;
-  // Whether they look at X as they load it, and leave the user's arrays alone until they write.
-  virtual bool checks_inputs() const { return false; }
+  // Whether they can look at X as they load it, and leave the user's arrays alone until they write.
+  virtual bool can_check_inputs() const { return false; }
   // Go back to the parameters that were read or written last.
   virtual void restore() { read(); }
   // An epoch: every batch of the samples in their order (null: as they lie). Returns the sum of their

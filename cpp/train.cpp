@@ -153,10 +153,8 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   const int64_t n = task.samples.n;
   const auto steps = make_steps(run);
   // Rows of X are looked at when they are loaded for the first time, where nothing is written until that is over.
-  const int64_t steps_of_epoch = (n + task.batch_size - 1) / task.batch_size;
-  run.checks_inputs =
-      task.checks_inputs && task.epochs > 0 && steps->checks_inputs() && steps_of_epoch < run.steps_to_keep;
-  if (task.checks_inputs && !run.checks_inputs && !run.has_finite_inputs()) run.bad_inputs = run.stopped = true;
+  run.checks_inputs = task.unchecked && task.epochs > 0 && steps->can_check_inputs() && run.has_short_epochs();
+  if (task.unchecked && !run.checks_inputs && !run.has_finite_inputs()) run.bad_inputs = run.stopped = true;
   const bool shuffles = task.shuffles && task.batch_size < n;
   std::vector<int64_t> order(shuffles ? size_t(n) : 0);
   progress.loss.reserve(size_t(std::min<int64_t>(task.epochs, 1 << 20)));

@@ -45,7 +45,7 @@ struct Task {
   int64_t steps;          // done before
   int n_threads;
   bool report_every_epoch;
-  bool checks_inputs;  // whether X, which is dense and taken in its order, may hold numbers that are not finite
+  bool unchecked;  // whether X, which is dense and taken in its order, may hold numbers that are not finite
 };
 
 // Counts the epochs whose loss is not below the best one by `tolerance`, and ends a run after more than `patience` of

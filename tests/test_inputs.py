@@ -183,14 +183,15 @@ def test_a_bad_number_is_named_even_where_parameters_overflow_before_it() -> Non
     assert np.array_equal(net.parameters, before)
 
 
-def test_a_bad_number_at_the_end_of_a_long_epoch_is_named_before_it() -> None:
-    net = fastmlp.Network([100, 800, 800, 1], random_state=0)
-    X, Y = np.zeros((300_000, 100), np.float32), np.zeros((300_000, 1), np.float32)  # seconds, on any processor
+@pytest.mark.parametrize(("hidden", "n"), [(800, 300_000), (4000, 6000)])
+def test_a_bad_number_at_the_end_of_a_long_epoch_is_named_before_it(hidden: int, n: int) -> None:
+    net = fastmlp.Network([100, hidden, hidden, 1], random_state=0)
+    X, Y = np.zeros((n, 100), np.float32), np.zeros((n, 1), np.float32)  # seconds, on any processor
     optimizer = SGD()
     net.train(X[:10], Y[:10], epochs=1, optimizer=optimizer, shuffle=False)  # checks it, once and for all
     X[-1, 7] = np.inf
     start = time.perf_counter()
-    with pytest.raises(ValueError, match=r"X\[299999, 7\] is inf"):
+    with pytest.raises(ValueError, match=rf"X\[{n - 1}, 7\] is inf"):
         net.train(X, Y, epochs=1, batch_size=1000, optimizer=optimizer, shuffle=False)
     assert time.perf_counter() - start < 1
 

@@ -190,7 +190,9 @@ inline void take(Ahead& ahead, Tile<T>& t) {
   if (!ahead.n) return;
   const int64_t i = ahead.order ? ahead.order[ahead.first] : ahead.first, left = ahead.row_bytes - ahead.done;
   t.ahead = static_cast<const char*>(ahead.X) + i * ahead.row_bytes + ahead.done;
-  t.ahead_bytes = left < ahead.piece ? left : ahead.piece;
+  const int64_t into_line = int64_t(reinterpret_cast<uintptr_t>(t.ahead) % line_bytes);
+  t.ahead -= into_line;
+  t.ahead_bytes = into_line + (left < ahead.piece ? left : ahead.piece);
   ahead.done += ahead.piece;
   if (ahead.done < ahead.row_bytes) return;
   ahead.done = 0;

@@ -45,7 +45,7 @@ constexpr int max_wanted = 2 + max_slots;
 constexpr int64_t line_bytes = 64;  // of the cache
 
 // n rows of X, order[first..] (null: first..), that will be loaded soon: with each tile of a product a piece of a row,
-// of so many bytes, is fetched. Of the first row some bytes are done.
+// of so many bytes, is fetched, as far as there are tiles. Of the first row some bytes are done.
 struct Ahead {
   const void* X = nullptr;
   int64_t row_bytes = 0;
@@ -69,7 +69,7 @@ struct Product {
   T* beside = nullptr;
   T parameter = 0;                    // of the activation
   const Wanted<T>* wanted = nullptr;  // max_wanted of them, which are fetched into the cache meanwhile
-  Ahead ahead{};                      // so are these, some lines before each tile
+  Ahead ahead{};                      // so are these, where there is no activation
 };
 
 template <class T>
@@ -210,8 +210,8 @@ struct Kernels {
   // first_row.
   void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,
                T scale);
-  // Row i of `to` = row order[first + i] (null: first + i) of X (.., n), for m rows of a vector or more; returns
-  // whether they are finite. What lies behind column n stays as it is.
+  // Row i of `to` = row order[first + i] (null: first + i) of X (.., n), for m rows; returns whether they are finite.
+  // Made for rows of a vector or more. What lies behind column n stays as it is.
   bool (*lay_rows)(const T* X, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
