@@ -186,9 +186,9 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
 template <class T>
 Ahead Passes<T>::ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n, int64_t until_loaded,
                        const typename Packing<T>::Part& part) const {
-  constexpr int64_t most = 2 << 20;
+  constexpr int64_t shortest = 4 * line_bytes, most = 2 << 20;
   const int64_t row_bytes = net.n_in() * int64_t(sizeof(T));
-  if (!samples.X.dense || n <= 0 || until_loaded * row_bytes > most) return {};
+  if (!samples.X.dense || n <= 0 || row_bytes < shortest || until_loaded * row_bytes > most) return {};
   const int64_t tiles = (part.rows + kernels.tile_rows - 1) / kernels.tile_rows,
                 pieces = std::max<int64_t>(1, tiles / n);
   const int64_t piece = (row_bytes / pieces + line_bytes) / line_bytes * line_bytes;

@@ -72,8 +72,8 @@ struct Passes {
   // Drop some of the elements of x, A[l] or delta[l].
   void drop(const Matrix<T>& x, size_t l, int64_t first, int64_t n) const;
 
-  // Rows first.. of the samples, to be fetched with the gradient of a part; none where the rows that are fetched until
-  // these are loaded, so many, would not stay in the cache.
+  // Rows first.. of the samples, to be fetched with the gradient of a part; none where rows are short, or where those
+  // that are fetched until these are loaded, so many, would not stay in the cache.
   Ahead ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n, int64_t until_loaded,
               const typename Packing<T>::Part& part) const;
 
