@@ -144,8 +144,7 @@ class PyNetwork {
     Numbers numbers = rule.numbers;  // which callbacks may change while the run lasts
     task.hyperparameters = numbers.hyperparameters.data();
     if (factors) {
-      const int64_t n_batches = (task.samples.n + batch_size - 1) / batch_size;
-      require(factors->ndim() == 1 && factors->shape(0) == epochs * n_batches, "one factor per step");
+      require(factors->ndim() == 1 && factors->shape(0) == epochs * task.n_batches(), "one factor per step");
       task.factors = factors->data();
     }
     task.steps = steps;
@@ -234,7 +233,7 @@ class PyNetwork {
   // A run of less than half a millisecond does not drop the GIL, which takes longer than others would gain.
   bool is_short(const Task<T>& task) const {
     constexpr double shortest = 5e5, of_a_step = 1000;  // multiply-adds
-    const double steps = double((task.samples.n + task.batch_size - 1) / task.batch_size);
+    const double steps = double(task.n_batches());
     const double epochs = double(std::max<int64_t>(task.epochs, 1));  // X is looked at in any case
     return (net_.multiply_adds() * double(task.samples.n) + of_a_step * steps) * epochs < shortest;
   }

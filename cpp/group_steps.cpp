@@ -98,7 +98,7 @@ class GroupSteps : public BatchSteps<T> {
   // What is fetched with an item's gradient: a part of the rows that come a batch after these.
   Ahead ahead_of(const Passes<T>& passes, const int64_t* order, int64_t start, int64_t rows, const Item& item) const {
     const int64_t first = start + task_.batch_size, n = std::min(rows, task_.samples.n - first);
-    const int64_t all = int64_t(packed_.items().size()), i = &item - packed_.items().data();
+    const int64_t all = int64_t(packed_.items().size()), i = packed_.index(item);
     return passes.ahead(task_.samples, order, first + i * n / all, (i + 1) * n / all - i * n / all, task_.batch_size,
                         item);
   }

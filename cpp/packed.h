@@ -23,6 +23,7 @@ class Packed {
   int64_t size() const { return packing_.size(); }
   int64_t largest_item() const { return largest_item_; }
   const std::vector<Item>& items() const { return items_; }
+  int64_t index(const Item& item) const { return &item - items_.data(); }
   const std::vector<Matrix<const T>>& W() const { return W_; }
   const std::vector<Matrix<const T>>& WT() const { return WT_; }
 
@@ -64,9 +65,8 @@ class Packed {
 
   static constexpr int64_t copied_bytes = 32 << 20, cached_bytes = 2 << 20, fewest_steps = 3;
   bool runs_long() const {
-    const Task<T>& task = run_.task;
-    const int64_t epochs = std::min<int64_t>(task.epochs, fewest_steps);  // no overflow
-    return (task.samples.n + task.batch_size - 1) / task.batch_size * epochs >= fewest_steps;
+    const int64_t epochs = std::min<int64_t>(run_.task.epochs, fewest_steps);  // no overflow
+    return run_.task.n_batches() * epochs >= fewest_steps;
   }
 
   const Run<T>& run_;

@@ -209,7 +209,7 @@ class RowSteps : public BatchSteps<T> {
   Ahead ahead_of(const Item& item, int threads) const {
     if (n_inputs(threads) != threads) return {};
     const int64_t next = at_work_.start + at_work_.rows, n = std::min(at_work_.rows, task_.samples.n - next);
-    const int64_t all = n_items(), i = &item - packed_.items().data();
+    const int64_t all = n_items(), i = packed_.index(item);
     const int64_t first_item = i * threads / all * all;  // of the thread, times threads
     const auto row = [&](int64_t k) { return std::clamp<int64_t>((k * threads - first_item) * n / all, 0, n); };
     return passes_.ahead(task_.samples, at_work_.order, next + row(i), row(i + 1) - row(i), n, item);

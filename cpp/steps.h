@@ -47,8 +47,7 @@ struct Run {
   // Whether an epoch is so short that the user's arrays are left alone until its end, and nobody waits long for that.
   bool has_short_epochs() const {
     constexpr double longest = 2e10;  // multiply-adds
-    const int64_t n = task.samples.n, steps = (n + task.batch_size - 1) / task.batch_size;
-    return steps < steps_to_keep && 3 * net.multiply_adds() * double(n) <= longest;
+    return task.n_batches() < steps_to_keep && 3 * net.multiply_adds() * double(task.samples.n) <= longest;
   }
 
   // What loading inputs has told. The run is over where one is not finite.

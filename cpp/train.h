@@ -46,6 +46,8 @@ struct Task {
   int n_threads;
   bool report_every_epoch;
   bool unchecked;  // whether X, which is dense and taken in its order, may hold numbers that are not finite
+
+  int64_t n_batches() const { return (samples.n + batch_size - 1) / batch_size; }  // of an epoch
 };
 
 // Counts the epochs whose loss is not below the best one by `tolerance`, and ends a run after more than `patience` of

@@ -251,8 +251,13 @@ template <class F, class T>
 void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   constexpr int64_t L = lanes<T>, panel = tile_vectors * L;
   T* beside = p.beside ? p.beside : p.c.data;  // only those that need it use it
-  Tile<T> t{p.k,     p.a.data, p.a.stride, 1,           p.k,     0,       nullptr, 0,
-            nullptr, 0,        nullptr,    p.parameter, nullptr, nullptr, 0,       pass};
+  Tile<T> t{};
+  t.k = t.a_run = p.k;
+  t.a = p.a.data;
+  t.a_row = p.a.stride;
+  t.a_column = 1;
+  t.parameter = p.parameter;
+  t.pass = pass;
   if (p.transposed) {
     t.a_row = 1;
     t.a_column = p.a.stride;

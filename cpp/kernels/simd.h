@@ -128,7 +128,7 @@ inline V every_other(V v, V w, Indices<i...>) {
       v, w, (i % block < half ? 0 : L) + i / block * block + i % half / piece * 2 * piece + odd * piece + i % piece...);
 }
 
-// In a reduction of n vectors, neighbour by neighbour, to one: first in the same 16 bytes, where a shuffle is cheap,
+// The same where n vectors are merged, neighbour by neighbour: first in the same 16 bytes, where a shuffle is cheap,
 // then such pieces of 16 bytes.
 template <int odd, int n, class T>
 inline Vector<T> every_other(Vector<T> v, Vector<T> w) {
