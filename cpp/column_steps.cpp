@@ -62,7 +62,7 @@ class ColumnSteps : public BatchSteps<T> {
   void read() override { std::copy_n(run_.parameters, n_parameters_, kept_.data()); }
   void write() override { read(); }
   void restore() override { std::copy_n(kept_.data(), n_parameters_, run_.parameters); }
-  int bad_layer() const override {
+  int bad_layer() override {
     const int64_t at = k_.find_nonfinite(run_.parameters, n_parameters_);
     int layer = 0;
     for (const Layer& l : net_.layers) layer += l.start <= at;
@@ -182,7 +182,8 @@ class ColumnSteps : public BatchSteps<T> {
       for_each_layer([&](const Layer& layer, T* W, int64_t n_weights, int64_t n) {
         penalize(k_, penalties, W, sum + layer.start, n_weights, n);
       });
-    const Update<T> update = make_update(run_, sum, n_parameters_, loss);
+    Update<T> update = make_update(run_, loss);
+    update.scale = scale_of(run_, sum, n_parameters_);
     if (update.left != 1)
       for_each_layer([&](const Layer&, T* W, int64_t n_weights, int64_t n) {
         decay(k_, penalties, update.left, W, n_weights, n);

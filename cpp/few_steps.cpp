@@ -37,7 +37,7 @@ class FewSteps : public Steps<T> {
     });
   }
 
-  int bad_layer() const override {
+  int bad_layer() override {
     const int64_t at = k_.find_nonfinite(memory_.data(), size_);
     int layer = 0;
     int64_t start = 0;

@@ -1,7 +1,9 @@
-// Steps for batches that leave much more than the network has parameters: a batch is dealt into groups of rows, each
-// with a gradient of its own, and one thread does all of a group, so that hardly anything has to travel between the
-// processors' caches.
+// Steps for batches whose rows have more to do than there are parameters to exchange: a batch is dealt into groups of
+// rows, each with a gradient of its own. Every thread takes some groups through the network and then, as soon as all
+// gradients are there, moves parameters of its own along their sum. So all that travels between the processors' caches
+// are gradients, and there is one hand-over a step: an update is made with the step that follows.
 #include <algorithm>
+#include <deque>
 
 #include "packed.h"
 #include "passes.h"
@@ -12,13 +14,22 @@ namespace fastmlp {
 namespace {
 
 constexpr int64_t most_groups = 8;
-// Fewer rows would not repay adding up one more gradient, which should fit the cache beside the parameters.
-constexpr int64_t fewest_rows = 64, most_parameters = 64 << 10;
+// A group of fewer rows would not repay one more gradient, which should fit the cache beside the parameters.
+constexpr int64_t fewest_rows = 48, fewest_rows_of_two = 16, most_parameters = 64 << 10;
+// Multiply-adds of a thread that make up for the hand-over.
+constexpr double fewest_work = 2e5;
 
-// The number of groups of n rows: the same for any number of threads, and so are the sums.
+double work(const Network& net, int64_t n) { return 3 * net.multiply_adds() * double(n); }
+
+// The number of groups of n rows, a power of two: the same for any number of threads, and so are the sums.
 int64_t groups_of(const Network& net, int64_t n) {
-  if (net.n_parameters() > most_parameters) return 1;
-  return std::clamp<int64_t>(std::min(n / fewest_rows, n * net.left_by_row() / net.n_parameters()), 1, most_groups);
+  const int64_t parameters = net.n_parameters(), left = n * net.left_by_row();
+  if (parameters > most_parameters) return 1;
+  for (int64_t groups = most_groups; groups > 2; groups /= 2)
+    if (n >= groups * fewest_rows && left >= groups * parameters) return groups;
+  const bool are_worth_sharing =
+      n >= 2 * fewest_rows_of_two && 3 * left >= 2 * parameters && work(net, n) >= 2 * fewest_work;
+  return are_worth_sharing ? 2 : 1;
 }
 
 template <class T>
@@ -29,109 +40,189 @@ class GroupSteps : public BatchSteps<T> {
         net_(run.net),
         task_(run.task),
         groups_(groups_of(net_, task_.batch_size)),
-        block_(Workspace<T>::block_rows(net_, k_, (task_.batch_size + groups_ - 1) / groups_)),
-        team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart),
-                                 exchanged(groups_))),
-        packed_(run, k_, block_, team_.size()),
-        gradients_(groups_ * packed_.size()),
-        losses_(size_t(groups_)) {
-    workspaces_.reserve(size_t(team_.size()));
-    for (int thread = 0; thread < team_.size(); thread++)
-      workspaces_.emplace_back(net_, k_, block_, Workspace<T>::backward);
+        block_(Workspace<T>::block_rows(
+            net_, k_, std::max(rows_of_group(task_.batch_size, groups_), std::min(task_.batch_size, rows_together)))),
+        team_(run.choose_threads(std::min(double(groups_), work(net_, task_.batch_size) / fewest_work),
+                                 exchanged(groups_))) {
+    for (int i = 0; i < team_.size(); i++) replicas_.emplace_back(run, k_, block_, net_);
+    size_ = replicas_[0].packed.size();
+    gradients_ = Buffer<T>(2 * groups_ * size_, Contents::anything);
+    losses_.resize(size_t(groups_));
   }
 
-  void read() override { packed_.read(); }
-  void write() override {
-    for (const Item& item : packed_.items()) packed_.write(item);
+  void read() override {
+    pending_.threads = 0;
+    for (Replica& replica : replicas_) {
+      replica.packed.read();
+      replica.is_behind = false;
+    }
   }
-  int bad_layer() const override { return packed_.bad_layer(); }
-  bool can_check_inputs() const override { return packed_.copies_slots() && looks_at_inputs(net_, k_); }
+  void write() override {
+    make_pending_update();
+    const Packed<T>& packed = replicas_[0].packed;
+    for (const Item& item : packed.items()) packed.write(item);
+  }
+  int bad_layer() override {
+    make_pending_update();
+    return replicas_[0].packed.bad_layer();
+  }
+  bool can_check_inputs() const override { return replicas_[0].packed.copies_slots() && looks_at_inputs(net_, k_); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
-    const int64_t groups = groups_of(net_, n);
-    const int threads =
-        work(n) < 2 * Team::break_even_apart ? 1 : team_.share_step(work(n) / k_.speed, exchanged(groups));
-    // One thread by itself adds the gradients of single blocks up as it goes: the same sums.
-    const bool adds = threads == 1 && (n + groups - 1) / groups <= block_;
-    team_.run(threads, groups, [&](int64_t group, int thread) {
-      const int64_t first = group * n / groups, end = (group + 1) * n / groups;
-      T* dW = gradient(adds ? 0 : group);
-      losses_[size_t(group)] =
-          pass(order, start + first, end - first, T(1.0 / double(n)), adds && group > 0, dW, thread);
+    Batch batch{order, start, n, groups_of(net_, n), 1, !parity_, {}};
+    if (work(net_, n) >= 2 * fewest_work)
+      batch.threads =
+          int(std::min<int64_t>(team_.share_step(work(net_, n) / k_.speed, exchanged(batch.groups)), batch.groups));
+    catch_up(batch.threads);
+    team_.run(batch.threads, batch.threads, [&](int64_t i, int thread) {
+      Replica& replica = replicas_[size_t(i)];
+      if (pending_.threads) update(replica);
+      for (int64_t group = batch.first_group(i), end = batch.first_group(i + 1), next; group < end; group = next) {
+        next = group + 1;
+        while (next < end && batch.first_row(next + 1) - batch.first_row(group) <= block_) next++;
+        pass(replica, batch, group, next, thread);
+      }
     });
+    for (size_t i = size_t(batch.threads); i < replicas_.size(); i++) replicas_[i].is_behind = true;
+    pending_.threads = 0;
     double sum = 0;
-    for (int64_t group = 0; group < groups; group++) sum += losses_[size_t(group)];
+    for (int64_t group = 0; group < batch.groups; group++) sum += losses_[size_t(group)].sum;
     if (run_.stopped || run_.diverges(sum)) return sum;
-    update(threads, adds ? 1 : groups, sum / double(n));
+    batch.update = make_update(run_, sum / double(n));
+    pending_ = batch;
+    parity_ = batch.parity;
     run_.progress.steps++;
-    run_.work_done(double(packed_.size()));
+    run_.work_done(double(size_));
     return sum;
   }
 
+ private:
   using Item = typename Packed<T>::Item;
 
-  // The parameters, their transposes and the groups' gradients.
-  double exchanged(int64_t groups) const { return double((2 + groups) * net_.n_parameters()) * sizeof(T); }
-  double work(int64_t n) const { return 3 * net_.multiply_adds() * double(n); }
-  T* gradient(int64_t group) const { return gradients_.data() + group * packed_.size(); }
+  // Parameters, slots and workspace of a thread, and a sum of gradients. It is behind where it took no part in a step.
+  struct Replica {
+    Packed<T> packed;
+    Workspace<T> workspace;
+    Buffer<T> sum;
+    bool is_behind = false;
+    Replica(Run<T>& run, const Kernels<T>& k, int64_t block, const Network& net)
+        : packed(run, k, block, 1), workspace(net, k, block, Workspace<T>::backward), sum(packed.size()) {}
+  };
 
-  // The losses of a group's rows, and their gradient, block by block.
-  double pass(const int64_t* order, int64_t start, int64_t n, T scale, bool accumulate, T* dW, int thread) {
-    Workspace<T>& ws = workspaces_[size_t(thread)];
+  struct Batch {
+    const int64_t* order;
+    int64_t start, n, groups;
+    int threads;  // 0: there is none
+    bool parity;  // of the place of its gradients
+    Update<T> update;
+    int64_t first_group(int64_t i) const { return i * groups / threads; }
+    int64_t first_row(int64_t group) const { return group * n / groups; }
+  };
+
+  struct alignas(line_bytes) Loss {
+    double sum;
+  };
+
+  static int64_t rows_of_group(int64_t n, int64_t groups) { return (n + groups - 1) / groups; }
+  // Bytes: of gradients, whose lines are read somewhere else and then taken back (1.5, measured), and as many as would
+  // take as long as a hand-over.
+  double exchanged(int64_t groups) const {
+    return 1.5 * double(groups * net_.n_parameters()) * sizeof(T) + of_hand_over;
+  }
+
+  // The first thread adds the gradients of its groups up as it goes, where they are single blocks: the same sums.
+  bool adds(const Batch& batch, int64_t group) const {
+    return rows_of_group(batch.n, batch.groups) <= block_ && group < batch.first_group(1);
+  }
+  T* gradient(const Batch& batch, int64_t group) const {
+    return gradients_.data() + (batch.parity * groups_ + (adds(batch, group) ? 0 : group)) * size_;
+  }
+
+  // The losses of the rows of some groups, and their gradients, block by block: of whole groups or of parts of one.
+  void pass(Replica& replica, const Batch& batch, int64_t first_group, int64_t end_group, int thread) {
+    const Packed<T>& packed = replica.packed;
+    Workspace<T>& ws = replica.workspace;
     const Passes<T> passes{net_, k_, ws};
-    double sum = 0;
-    for (int64_t done = 0; done < n && !run_.stopped; done += block_) {
-      const int64_t rows = std::min(block_, n - done);
-      run_.note_inputs(passes.load_inputs(task_.samples, order, start + done, 0, rows));
-      passes.load_targets(task_.samples, order, start + done, 0, rows);
-      passes.forward(packed_.W(), 0, rows);
-      passes.backward(packed_.W(), packed_.WT(), task_.samples, task_.loss, scale, 0, rows);
-      for (const Item& item : packed_.items())
-        passes.gradient(item, rows, accumulate || done > 0, dW + item.offset, nullptr,
-                        ahead_of(passes, order, start + done, rows, item));
-      for (int64_t i = 0; i < rows; i++) sum += ws.losses[i];
-      if (thread == 0) run_.work_done(work(rows));
+    const T scale = T(1.0 / double(batch.n));
+    const int64_t begin = batch.first_row(first_group), end = batch.first_row(end_group);
+    for (int64_t row = begin; row < end && !run_.stopped; row += block_) {
+      const int64_t rows = std::min(block_, end - row), start = batch.start + row;
+      run_.note_inputs(passes.load_inputs(task_.samples, batch.order, start, 0, rows));
+      passes.load_targets(task_.samples, batch.order, start, 0, rows);
+      passes.forward(packed.W(), 0, rows);
+      passes.backward(packed.W(), packed.WT(), task_.samples, task_.loss, scale, 0, rows);
+      for (int64_t group = first_group; group < end_group; group++) {
+        const int64_t first = std::max(batch.first_row(group) - row, int64_t(0));
+        const int64_t n = std::min(batch.first_row(group + 1) - row, rows) - first;
+        const bool accumulate = row > begin || (group > 0 && adds(batch, group));
+        T* dW = gradient(batch, group);
+        for (const Item& item : packed.items())
+          passes.gradient(item, first, n, accumulate, dW + item.offset, nullptr,
+                          ahead_of(passes, packed, batch.order, start + first, n, item));
+        double sum = row > begin ? losses_[size_t(group)].sum : 0;
+        for (int64_t i = first; i < first + n; i++) sum += ws.losses[i];
+        losses_[size_t(group)].sum = sum;
+      }
+      if (thread == 0) run_.work_done(work(net_, rows));
     }
-    return sum;
   }
 
   // What is fetched with an item's gradient: a part of the rows that come a batch after these.
-  Ahead ahead_of(const Passes<T>& passes, const int64_t* order, int64_t start, int64_t rows, const Item& item) const {
+  Ahead ahead_of(const Passes<T>& passes, const Packed<T>& packed, const int64_t* order, int64_t start, int64_t rows,
+                 const Item& item) const {
     const int64_t first = start + task_.batch_size, n = std::min(rows, task_.samples.n - first);
-    const int64_t all = int64_t(packed_.items().size()), i = packed_.index(item);
+    const int64_t all = int64_t(packed.items().size()), i = packed.index(item);
     return passes.ahead(task_.samples, order, first + i * n / all, (i + 1) * n / all - i * n / all, task_.batch_size,
                         item);
   }
 
-  void add_groups(const Item& item, int64_t groups) const {
-    T* sum = gradient(0) + item.offset;
-    for (int64_t group = 1; group < groups; group++) {
-      const T* g = gradient(group) + item.offset;
-      for (int64_t i = 0; i < item.rows * item.width; i++) sum[i] += g[i];
+  // Replicas that are behind become what the first one is.
+  void catch_up(int threads) {
+    const auto end = replicas_.begin() + threads;
+    if (std::none_of(replicas_.begin(), end, [](const Replica& replica) { return replica.is_behind; })) return;
+    make_pending_update();
+    for (auto replica = replicas_.begin(); replica != end; replica++) {
+      if (replica->is_behind) replica->packed.copy(replicas_[0].packed);
+      replica->is_behind = false;
     }
   }
 
-  void update(int threads, int64_t groups, double loss) {
-    const auto for_each_item = [&](const auto& body) {
-      team_.run(threads, int64_t(packed_.items().size()),
-                [&](int64_t i, int thread) { body(packed_.items()[size_t(i)], thread); });
-    };
-    const Penalties& penalties = task_.penalties;
-    const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
-    const auto complete = [&](const Item& item) {
-      add_groups(item, groups);
-      if (penalizes) packed_.penalize(item, gradient(0) + item.offset);
-    };
-    if (first) for_each_item([&](const Item& item, int) { complete(item); });
-    const Update<T> update = make_update(run_, gradient(0), packed_.size(), loss);
-    for_each_item([&](const Item& item, int thread) {
-      if (!first) complete(item);
-      packed_.update(item, gradient(0) + item.offset, update, thread);
-    });
-    if (!packed_.panels().empty())
-      team_.run(threads, int64_t(packed_.panels().size()),
-                [&](int64_t i, int) { packed_.limit_norms(packed_.panels()[size_t(i)]); });
+  void make_pending_update() {
+    if (!pending_.threads) return;
+    team_.run(pending_.threads, pending_.threads, [&](int64_t i, int) { update(replicas_[size_t(i)]); });
+    pending_.threads = 0;
   }
+
+  void update(Replica& replica) {
+    Packed<T>& packed = replica.packed;
+    const T* terms[most_groups];
+    int64_t n_terms = 0;
+    for (int64_t group = 0; group < pending_.groups; group++)
+      if (group == 0 || !adds(pending_, group)) terms[n_terms++] = gradient(pending_, group);
+    const bool is_alone = n_terms == 1 && pending_.threads == 1;
+    T* sum = is_alone ? gradient(pending_, 0) : replica.sum.data();
+    const auto complete = [&](const Item& item) {
+      const T* parts[most_groups];
+      for (int64_t i = 0; i < n_terms; i++) parts[i] = terms[i] + item.offset;
+      if (!is_alone) k_.add_up(parts, n_terms, item.rows * item.width, sum + item.offset);
+      if (run_.penalizes && task_.penalties.of_gradient()) packed.penalize(item, sum + item.offset);
+    };
+    const bool first = run_.penalizes && task_.penalties.need_norm();
+    Update<T> update = pending_.update;
+    if (first) {
+      for (const Item& item : packed.items()) complete(item);
+      update.scale = scale_of(run_, sum, size_);
+    }
+    for (const Item& item : packed.items()) {
+      if (!first) complete(item);
+      packed.update(item, sum + item.offset, update, 0);
+    }
+    for (const Item& panel : packed.panels()) packed.limit_norms(panel);
+  }
+
+  // Rows whose groups a thread takes through the network together.
+  static constexpr int64_t rows_together = 64;
+  static constexpr double of_hand_over = 8 << 10;
 
   using BatchSteps<T>::run_;
   const Kernels<T>& k_ = kernels<T>();
@@ -139,10 +230,12 @@ class GroupSteps : public BatchSteps<T> {
   const Task<T>& task_;
   const int64_t groups_, block_;
   Team team_;
-  Packed<T> packed_;
-  Buffer<T> gradients_;
-  std::vector<double> losses_;
-  std::vector<Workspace<T>> workspaces_;
+  std::deque<Replica> replicas_;
+  int64_t size_ = 0;     // of a gradient
+  Buffer<T> gradients_;  // of one batch's groups, and of the next one's
+  std::vector<Loss> losses_;
+  Batch pending_{};  // its gradients are there, its update is not made yet
+  bool parity_ = false;
 };
 
 }  // namespace

@@ -250,7 +250,7 @@ double gradient(const Network& net, const T* parameters, const Samples<T>& sampl
       passes.backward({}, transposes.WT, samples, loss, T(1.0 / double(samples.n)), first, n);
     });
     for (int64_t i = 0; i < rows; i++) J += ws.losses[i];
-    for (const auto& part : parts) passes.gradient(part, rows, start > 0, sum.data() + part.offset);
+    for (const auto& part : parts) passes.gradient(part, 0, rows, start > 0, sum.data() + part.offset);
     if (!pause(3 * net.multiply_adds() * double(rows))) return J;
   }
   packing.unpack(sum.data(), flat);

@@ -48,6 +48,13 @@ void Packed<T>::read() {
 }
 
 template <class T>
+void Packed<T>::copy(const Packed& other) {
+  std::copy_n(other.parameters_.data(), size(), parameters_.data());
+  std::copy_n(other.transposed_.data(), packing_.transposed_size(), transposed_.data());
+  for (int i = 0; i < n_slots_; i++) std::copy_n(other.slots_data_[i], size(), slots_data_[i]);
+}
+
+template <class T>
 void Packed<T>::write(const Item& item) const {
   packing_.unpack(item, parameters_.data() + item.offset, run_.parameters);
   for (int i = 0; i < n_slots_ && copies_slots(); i++)

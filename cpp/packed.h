@@ -28,6 +28,7 @@ class Packed {
   const std::vector<Matrix<const T>>& WT() const { return WT_; }
 
   void read();
+  void copy(const Packed& other);  // of the same run, whose slots are packed
   void write(const Item& item) const;
   // The first layer (from 1) with a parameter that is not finite, or 0.
   int bad_layer() const;

@@ -35,10 +35,15 @@ std::chrono::nanoseconds recent_hand_over() {
   return Clock::now() - measured_at.load() < forgotten_after ? measured_hand_over.load() : short_hand_over;
 }
 
+// Nothing hands over faster than this but two threads of one core, which have one set of multipliers between them
+// (measured: 70 to 100 ns; 190 and more between cores).
+constexpr std::chrono::nanoseconds hand_over_in_core{110};
+
 // A line costs this part of a hand-over, where others are on their way meanwhile (measured: 2-4 ns of 220).
 constexpr double line_per_hand_over = 0.015, line_bytes = 64;
 
 bool pays(int n_threads, std::chrono::nanoseconds hand_over, double nanoseconds, double exchanged) {
+  if (hand_over < hand_over_in_core) return false;
   const double line = double(hand_over.count()) * line_per_hand_over;
   return nanoseconds * (1 - 1.0 / n_threads) > exchanged / line_bytes * line;
 }

@@ -196,11 +196,13 @@ Ahead Passes<T>::ahead(const Samples<T>& samples, const int64_t* order, int64_t 
 }
 
 template <class T>
-void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
+void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t first, int64_t n, bool accumulate, T* dW,
                          const Wanted<T>* wanted, const Ahead& ahead) const {
   const size_t l = part.l;
-  const Matrix<const T> before = read_only(ws.A_in_panels[l].data ? ws.A_in_panels[l] : A(l));
-  const Matrix<const T> delta = read_only(ws.delta_in_panels[l + 1].data ? ws.delta_in_panels[l + 1] : ws.delta[l + 1]);
+  const Matrix<T>& A_in_panels = ws.A_in_panels[l];
+  const Matrix<T>& delta_in_panels = ws.delta_in_panels[l + 1];
+  const Matrix<const T> before = read_only(rows_of(A_in_panels.data ? A_in_panels : A(l), first));
+  const Matrix<const T> delta = read_only(rows_of(delta_in_panels.data ? delta_in_panels : ws.delta[l + 1], first));
   const int64_t width = part.width;
   const Matrix<T> to{dW, width, 0};
   if (net.layers[l].across()) {

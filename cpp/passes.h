@@ -77,8 +77,8 @@ struct Passes {
   Ahead ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n, int64_t until_loaded,
               const typename Packing<T>::Part& part) const;
 
-  // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over n rows of samples; dW has rows of the part's width.
-  void gradient(const typename Packing<T>::Part& part, int64_t n, bool accumulate, T* dW,
+  // A part of [dW; db] = [A[l-1] 1].T @ delta[l] over rows first.. of samples; dW has rows of the part's width.
+  void gradient(const typename Packing<T>::Part& part, int64_t first, int64_t n, bool accumulate, T* dW,
                 const Wanted<T>* wanted = nullptr, const Ahead& ahead = {}) const;
 };
 

@@ -32,7 +32,7 @@ class RowSteps : public BatchSteps<T> {
   void write() override {
     for_each_item(team_.share(double(packed_.size())), [&](const Item& item, int) { packed_.write(item); });
   }
-  int bad_layer() const override { return packed_.bad_layer(); }
+  int bad_layer() override { return packed_.bad_layer(); }
   bool can_check_inputs() const override { return packed_.copies_slots() && looks_at_inputs(net_, k_); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
@@ -200,7 +200,7 @@ class RowSteps : public BatchSteps<T> {
   void add_gradient(int threads, int64_t rows, bool accumulate) {
     for_each_item(threads, [&](const Item& item, int thread) {
       if (run_.stopped) return;
-      passes_of(threads, thread).gradient(item, rows, accumulate, gradient_.data() + item.offset);
+      passes_of(threads, thread).gradient(item, 0, rows, accumulate, gradient_.data() + item.offset);
       if (thread == 0) run_.work_done(double(item.rows * item.width * rows));
     });
   }
@@ -222,7 +222,8 @@ class RowSteps : public BatchSteps<T> {
     const bool penalizes = run_.penalizes && penalties.of_gradient(), first = run_.penalizes && penalties.need_norm();
     if (penalizes && first)
       for_each_item(threads, [&](const Item& item, int) { packed_.penalize(item, gradient_.data() + item.offset); });
-    const Update<T> update = make_update(run_, gradient_.data(), packed_.size(), loss);
+    Update<T> update = make_update(run_, loss);
+    update.scale = scale_of(run_, gradient_.data(), packed_.size());
     // With more threads that costs what it saves.
     const bool fetches = threads == 1 && packed_.is_worth_fetching();
     for_each_item(threads, [&](const Item& item, int thread) {
@@ -231,7 +232,7 @@ class RowSteps : public BatchSteps<T> {
         std::array<Wanted<T>, max_wanted> wanted;
         if (fetches) wanted = packed_.wanted(item);
         const Passes<T> passes = passes_of(threads, thread);
-        passes.gradient(item, rows, false, dW, fetches ? wanted.data() : nullptr, ahead_of(item, threads));
+        passes.gradient(item, 0, rows, false, dW, fetches ? wanted.data() : nullptr, ahead_of(item, threads));
       }
       if (penalizes && !first) packed_.penalize(item, dW);
       packed_.update(item, dW, update, thread);

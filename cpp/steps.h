@@ -89,7 +89,7 @@ class Steps {
   virtual void read() = 0;
   virtual void write() = 0;
   // The first layer (from 1) with a parameter that is not finite, or 0.
-  virtual int bad_layer() const = 0;
+  virtual int bad_layer() = 0;
   // Whether they can look at X as they load it, and leave the user's arrays alone until they write.
   virtual bool can_check_inputs() const { return false; }
   // Go back to the parameters that were read or written last.
@@ -160,9 +160,13 @@ struct Update {
 template <class T>
 void constants_of(const Task<T>& task, int64_t i, bool rose, double* constants);
 
-// The update of the run's next step, whose batch has this mean loss and, where its norm is asked for, this gradient.
+// The update of the run's next step, whose batch has this mean loss; of its gradient nothing is known yet.
 template <class T>
-Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n, double loss);
+Update<T> make_update(const Run<T>& run, double loss);
+
+// The factor of such a gradient of n elements: 1 where its norm does not count.
+template <class T>
+T scale_of(const Run<T>& run, const T* gradient, int64_t n);
 
 // Of n parameters that lie together, the first n_weights of them weights: the terms of the penalties, and the limit of
 // a single element.

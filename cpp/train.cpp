@@ -102,32 +102,28 @@ int slots_of(int rule) { return slots_of(rule, Optimizers{}); }
 
 size_t n_hyperparameters(int rule) { return n_hyperparameters(rule, Optimizers{}); }
 
-namespace {
-
 template <class T>
-void add_penalties(const Run<T>& run, const T* gradient, int64_t n, Update<T>& update) {
+Update<T> make_update(const Run<T>& run, double loss) {
   const Task<T>& task = run.task;
-  const Penalties& p = task.penalties;
-  const double learning_rate = task.hyperparameters[0] * (task.factors ? task.factors[run.progress.steps] : 1);
-  update.left = 1 - T(learning_rate * p.weight_decay);
-  if (!p.need_norm()) return;
-  const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
-  if (p.clip_norm > 0)
-    update.scale = norm > p.clip_norm ? T(p.clip_norm / norm) : T(1);
-  else  // a gradient so small that dividing by its norm overflows counts as none
-    update.scale = norm > 1 / double(std::numeric_limits<T>::max()) ? T(1 / norm) : T(0);
-}
-
-}  // namespace
-
-template <class T>
-Update<T> make_update(const Run<T>& run, const T* gradient, int64_t n, double loss) {
   Update<T> update;
-  constants_of(run.task, run.progress.steps, loss > run.progress.last_loss, update.constants);
+  constants_of(task, run.progress.steps, loss > run.progress.last_loss, update.constants);
   run.progress.last_loss = loss;
   update.scale = update.left = 1;
-  if (run.penalizes) add_penalties(run, gradient, n, update);
+  if (run.penalizes) {
+    const double learning_rate = task.hyperparameters[0] * (task.factors ? task.factors[run.progress.steps] : 1);
+    update.left = 1 - T(learning_rate * task.penalties.weight_decay);
+  }
   return update;
+}
+
+template <class T>
+T scale_of(const Run<T>& run, const T* gradient, int64_t n) {
+  const Penalties& p = run.task.penalties;
+  if (!run.penalizes || !p.need_norm()) return 1;
+  const double norm = std::sqrt(kernels<T>().sum_of_squares(gradient, n));
+  if (p.clip_norm > 0) return norm > p.clip_norm ? T(p.clip_norm / norm) : T(1);
+  // A gradient so small that dividing by its norm overflows counts as none.
+  return norm > 1 / double(std::numeric_limits<T>::max()) ? T(1 / norm) : T(0);
 }
 
 template <class T>
@@ -174,8 +170,10 @@ void train(const Network& net, T* parameters, const Task<T>& task, Progress& pro
   steps->write();
 }
 
-template Update<float> make_update(const Run<float>&, const float*, int64_t, double);
-template Update<double> make_update(const Run<double>&, const double*, int64_t, double);
+template Update<float> make_update(const Run<float>&, double);
+template Update<double> make_update(const Run<double>&, double);
+template float scale_of(const Run<float>&, const float*, int64_t);
+template double scale_of(const Run<double>&, const double*, int64_t);
 template void constants_of(const Task<float>&, int64_t, bool, double*);
 template void constants_of(const Task<double>&, int64_t, bool, double*);
 template void penalize(const Kernels<float>&, const Penalties&, const float*, float*, int64_t, int64_t);

@@ -125,9 +125,10 @@ def test_bad_inputs_are_named_and_change_nothing(
 @pytest.mark.parametrize(
     ("sizes", "batch_size", "kind"),
     [
-        ([64, 48, 2], 100, "rows"),
-        ([700, 64, 2], 60, "rows"),
-        ([64, 256, 2], 100, "rows"),
+        ([64, 48, 2], 30, "rows"),
+        ([700, 64, 2], 25, "rows"),
+        ([64, 256, 2], 30, "rows"),
+        ([64, 48, 2], 100, "groups"),
         ([60, 64, 64, 3], 2000, "groups"),
         ([3, 5, 2], 100, "columns"),
         ([3, 5, 2], 1, "few"),

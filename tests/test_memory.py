@@ -57,14 +57,15 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("sizes", "batch_size"),
     [
-        ([100, 300, 10], 32),
+        ([100, 300, 10], 24),
         ([100, 300, 10], 400),
+        ([20, 64, 64, 1], 64),
         ([1, 4, 4, 1], 16),
         ([1, 4, 4, 1], 2000),
         ([13, 32, 1], 1),
         ([13, 32, 1], 7),
     ],
-    ids=["rows", "rows in blocks", "columns", "columns in blocks", "few: one row", "few: seven rows"],
+    ids=["rows", "rows in blocks", "groups", "columns", "columns in blocks", "few: one row", "few: seven rows"],
 )
 def test_a_run_allocates_nothing_after_its_first_step(
     counter: Path, sizes: list[int], batch_size: int, n_threads: int
@@ -72,8 +73,8 @@ def test_a_run_allocates_nothing_after_its_first_step(
     script = f"""
         import ctypes, time, numpy as np, fastmlp
         allocations = ctypes.c_ulong.in_dll(ctypes.CDLL({str(counter)!r}), "allocations")
-        X = np.ones((400 * {batch_size}, {sizes[0]}), np.float32)
-        Y = np.ones((400 * {batch_size}, {sizes[-1]}), np.float32)
+        X = np.ones((800 * {batch_size}, {sizes[0]}), np.float32)
+        Y = np.ones((800 * {batch_size}, {sizes[-1]}), np.float32)
         def count(batches):
             net = fastmlp.Network({sizes}, random_state=0)
             before = allocations.value
@@ -81,12 +82,13 @@ def test_a_run_allocates_nothing_after_its_first_step(
             net.train(X[:rows], Y[:rows], epochs=1, batch_size={batch_size}, shuffle=False, n_threads={n_threads})
             return allocations.value - before
         count(4)
-        few, start = min(count(4) for _ in range(3)), time.perf_counter()
-        many = min(count(400) for _ in range(3))
+        few, start = min(count(200) for _ in range(3)), time.perf_counter()
+        many = min(count(800) for _ in range(3))
         print(few, many, round(100 * (time.perf_counter() - start)))
     """
     few, many, looks = map(int, run_python(script, LD_PRELOAD=str(counter)).split())
-    # Being interruptible, a longer run enters Python every 10 ms: a few objects each time.
+    # Both runs are long enough for the same threads. Being interruptible, a longer one enters Python every
+    # 10 ms: a few objects each time.
     assert 0 < few <= many <= few + 20 + 2 * looks
 
 

@@ -169,5 +169,14 @@ double sum_of_squares(const T* x, int64_t n) {
   return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
+template <class T>
+void add_up(const T* const* terms, int64_t n_terms, int64_t n, T* to) {
+  for (int64_t i = 0; i < n; i += lanes<T>) {
+    Vector<T> sum = load(terms[0] + i);
+    for (int64_t k = 1; k < n_terms; k++) sum += load(terms[k] + i);
+    store(to + i, sum);
+  }
+}
+
 }  // namespace
 }  // namespace fastmlp

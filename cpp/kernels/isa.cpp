@@ -54,6 +54,7 @@ constexpr Kernels<T> make_kernels(List<S...>, List<E...>, List<K...>, List<U...>
       lay_rows<T>,
       find_nonfinite<T>,
       sum_of_squares<T>,
+      add_up<T>,
       spin<T>,
   };
 }

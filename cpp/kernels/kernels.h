@@ -216,6 +216,8 @@ struct Kernels {
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
+  // to = the sum of n_terms arrays of n elements (whole vectors), one after the other.
+  void (*add_up)(const T* const* terms, int64_t n_terms, int64_t n, T* to);
   // As many multiply-adds as a full tile has, `rounds` times over, in registers alone; their number. This is the
   // rate that nothing here can pass.
   int64_t (*spin)(int64_t rounds);
