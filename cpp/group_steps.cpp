@@ -66,7 +66,7 @@ class GroupSteps : public BatchSteps<T> {
     make_pending_update();
     return replicas_[0].packed.bad_layer();
   }
-  bool can_check_inputs() const override { return replicas_[0].packed.copies_slots() && looks_at_inputs(net_, k_); }
+  bool can_check_inputs() const override { return replicas_[0].packed.copies_slots(); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     Batch batch{order, start, n, groups_of(net_, n), 1, !parity_, {}};
@@ -147,7 +147,7 @@ class GroupSteps : public BatchSteps<T> {
     const int64_t begin = batch.first_row(first_group), end = batch.first_row(end_group);
     for (int64_t row = begin; row < end && !run_.stopped; row += block_) {
       const int64_t rows = std::min(block_, end - row), start = batch.start + row;
-      run_.note_inputs(passes.load_inputs(task_.samples, batch.order, start, 0, rows));
+      run_.note_inputs(passes.load_inputs(task_.samples, batch.order, start, 0, rows, task_.batch_size));
       passes.load_targets(task_.samples, batch.order, start, 0, rows);
       passes.forward(packed.W(), 0, rows);
       passes.backward(packed.W(), packed.WT(), task_.samples, task_.loss, scale, 0, rows);

@@ -106,14 +106,15 @@ void predict_small(const Network& net, const T* parameters, const Inputs<T>& X, 
     } else {
       k.multiply_and_activate[layer.activation]({n,
                                                  layer.n_out,
-                                                 layer.rows,
+                                                 layer.n_in,
                                                  {a, stride, 0},
                                                  false,
                                                  {W, layer.n_out, 0},
                                                  {next, stride, 0},
                                                  false,
                                                  nullptr,
-                                                 parameter});
+                                                 parameter,
+                                                 net.bias});
     }
     for (int64_t i = 0; i < n; i++) next[i * stride + layer.n_out] = 1;
     std::swap(a, next);

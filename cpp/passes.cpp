@@ -31,11 +31,11 @@ inline auto row_of(const int64_t* order, int64_t start) {
 }  // namespace
 
 template <class T>
-bool Passes<T>::load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first,
-                            int64_t n) const {
+bool Passes<T>::load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n,
+                            int64_t next) const {
   const Matrix<T> to = rows_of(A(0), first);
-  if (samples.X.dense && looks_at_inputs(net, kernels))
-    return kernels.lay_rows(samples.X.dense, order, start + first, n, net.n_in(), to);
+  if (samples.X.dense)
+    return kernels.lay_rows(samples.X.dense, samples.n, order, start + first, n, net.n_in(), to, next);
   samples.X.lay_rows(n, row_of(order, start + first), net.n_in(), to);
   return true;
 }
@@ -66,8 +66,8 @@ void Passes<T>::multiply(const Matrix<const T>& W, size_t l, int64_t first, int6
   const Matrix<T> a = columns_of(rows_of(ws.A[l], first), column);
   T* z = ws.Z[l].data ? columns_of(rows_of(ws.Z[l], first), column).data : nullptr;
   const Multiply<T> multiply = is_one_product(l) ? kernels.multiply_and_activate[layer.activation] : kernels.multiply;
-  multiply({n, columns, layer.rows, read_only(rows_of(A(l - 1), first)), false, columns_of(W, column), a, false, z,
-            T(layer.parameter)});
+  multiply({n, columns, layer.n_in, read_only(rows_of(A(l - 1), first)), false, columns_of(W, column), a, false, z,
+            T(layer.parameter), net.bias});
 }
 
 template <class T>
@@ -186,9 +186,9 @@ void Passes<T>::backward(const std::vector<Matrix<const T>>& W, const std::vecto
 template <class T>
 Ahead Passes<T>::ahead(const Samples<T>& samples, const int64_t* order, int64_t first, int64_t n, int64_t until_loaded,
                        const typename Packing<T>::Part& part) const {
-  constexpr int64_t shortest = 4 * line_bytes, most = 2 << 20;
+  constexpr int64_t most = 2 << 20;
   const int64_t row_bytes = net.n_in() * int64_t(sizeof(T));
-  if (!samples.X.dense || n <= 0 || row_bytes < shortest || until_loaded * row_bytes > most) return {};
+  if (!samples.X.dense || n <= 0 || row_bytes < shortest_ahead || until_loaded * row_bytes > most) return {};
   const int64_t tiles = (part.rows + kernels.tile_rows - 1) / kernels.tile_rows,
                 pieces = std::max<int64_t>(1, tiles / n);
   const int64_t piece = (row_bytes / pieces + line_bytes) / line_bytes * line_bytes;
@@ -212,7 +212,7 @@ void Passes<T>::gradient(const typename Packing<T>::Part& part, int64_t first, i
     return;
   }
   kernels.multiply({part.rows, width, n, columns_of(before, part.first), true, columns_of(delta, part.column), to,
-                    accumulate, nullptr, 0, wanted, ahead});
+                    accumulate, nullptr, 0, false, wanted, ahead});
 }
 
 template <class T>

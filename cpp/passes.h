@@ -9,12 +9,6 @@
 
 namespace fastmlp {
 
-// Whether inputs are looked at when they are loaded: dense ones whose rows are a vector or more.
-template <class T>
-bool looks_at_inputs(const Network& net, const Kernels<T>& kernels) {
-  return net.n_in() >= kernels.lanes;
-}
-
 template <class T>
 struct Passes {
   const Network& net;
@@ -29,8 +23,10 @@ struct Passes {
     load_inputs(samples, order, start, first, n);
     load_targets(samples, order, start, first, n);
   }
-  // Returns false where it has seen inputs that are not finite (looks_at_inputs).
-  bool load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
+  // Rows `next` behind them, of the next batch, may be fetched. Returns false where it has seen inputs that are not
+  // finite, which it does in dense ones.
+  bool load_inputs(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n,
+                   int64_t next = 0) const;
   void load_targets(const Samples<T>& samples, const int64_t* order, int64_t start, int64_t first, int64_t n) const;
   const Matrix<T>& A(size_t l) const { return l == 0 ? ws.inputs[input] : ws.A[l]; }
 

@@ -33,7 +33,7 @@ class RowSteps : public BatchSteps<T> {
     for_each_item(team_.share(double(packed_.size())), [&](const Item& item, int) { packed_.write(item); });
   }
   int bad_layer() override { return packed_.bad_layer(); }
-  bool can_check_inputs() const override { return packed_.copies_slots() && looks_at_inputs(net_, k_); }
+  bool can_check_inputs() const override { return packed_.copies_slots(); }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     const double block_work = work(std::min(n, block_));
@@ -97,7 +97,7 @@ class RowSteps : public BatchSteps<T> {
   }
 
   void load_inputs(const Passes<T>& passes, int64_t first, int64_t n) {
-    run_.note_inputs(passes.load_inputs(task_.samples, at_work_.order, at_work_.start, first, n));
+    run_.note_inputs(passes.load_inputs(task_.samples, at_work_.order, at_work_.start, first, n, task_.batch_size));
   }
 
   double work_of(size_t l) const { return double(net_.layers[l - 1].rows * net_.layers[l - 1].n_out); }

@@ -57,9 +57,9 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("sizes", "batch_size"),
     [
-        ([100, 300, 10], 24),
+        ([100, 300, 10], 28),
         ([100, 300, 10], 400),
-        ([20, 64, 64, 1], 64),
+        ([20, 64, 64, 1], 200),
         ([1, 4, 4, 1], 16),
         ([1, 4, 4, 1], 2000),
         ([13, 32, 1], 1),
@@ -87,7 +87,7 @@ def test_a_run_allocates_nothing_after_its_first_step(
         print(few, many, round(100 * (time.perf_counter() - start)))
     """
     few, many, looks = map(int, run_python(script, LD_PRELOAD=str(counter)).split())
-    # Both runs are long enough for the same threads. Being interruptible, a longer one enters Python every
+    # Both runs are so long that they get the same threads. Being interruptible, a longer one enters Python every
     # 10 ms: a few objects each time.
     assert 0 < few <= many <= few + 20 + 2 * looks
 

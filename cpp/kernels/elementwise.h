@@ -124,7 +124,22 @@ int64_t find_nonfinite(const T* x, int64_t n) {
   return find_nonfinite_in(x, i, n);
 }
 
-// Copies n elements. The sums become NaN where one is not finite.
+// The first n lanes of a vector, and a one in the next one.
+template <class T>
+struct Tail {
+  using I = typename Simd<T>::I;
+  I kept;
+  Vector<T> one;
+  explicit Tail(int64_t n) {
+    const I lane = __builtin_convertvector(counting<T>(FirstIndices<int(lanes<T>)>{}), I);
+    const auto count = lane[1] * decltype(lane[1])(n);
+    kept = lane < count;
+    one = lane == count ? broadcast(T(1)) : Vector<T>{};
+  }
+  Vector<T> of(Vector<T> v) const { return reinterpret<Vector<T>>(reinterpret<I>(v) & kept); }
+};
+
+// Copies n elements, whole vectors. The sums become NaN where one is not finite.
 template <class T>
 inline void lay(const T* from, int64_t n, T* to, Vector<T> (&sum)[2]) {
   constexpr int64_t L = lanes<T>;
@@ -138,26 +153,37 @@ inline void lay(const T* from, int64_t n, T* to, Vector<T> (&sum)[2]) {
     lay_vector(j, sum[0]);
     lay_vector(j + L, sum[1]);
   }
-  for (; j + L <= n; j += L) lay_vector(j, sum[0]);
-  if (n >= L) {
-    if (j < n) lay_vector(n - L, sum[1]);  // over some of the one before
-    return;
-  }
-  for (; j < n; j++) {
-    to[j] = from[j];
-    sum[0][0] += from[j] - from[j];
-  }
+  if (j < n) lay_vector(j, sum[0]);
 }
 
 template <class T>
-bool lay_rows(const T* X, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to) {
-  const int64_t width = to.panel_rows ? to.stride : n;
+bool lay_rows(const T* X, int64_t rows, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to,
+              int64_t next) {
+  constexpr int64_t L = lanes<T>, most = 256 << 10;  // bytes
+  const bool fetches = next > 0 && n * int64_t(sizeof(T)) < shortest_ahead && next * n * int64_t(sizeof(T)) <= most;
+  const int64_t width = to.panel_rows ? to.stride : n, whole = n / L * L;
+  const Tail<T> tail(n - whole);
   Vector<T> sum[2] = {};
   for (int64_t i = 0; i < m; i++) {
-    const T* from = X + (order ? order[first + i] : first + i) * n;
+    const int64_t row = order ? order[first + i] : first + i;
+    const T* from = X + row * n;
     T* laid = to.data + i * to.stride;
-    for (int64_t j = 0; j < n; j += width, laid += width * to.panel_rows)
-      lay(from + j, n - j < width ? n - j : width, laid, sum);
+    if (fetches && first + i + next < rows) {
+      const T* later = X + (order ? order[first + i + next] : row + next) * n;
+      for (int64_t j = 0; j < n; j += line_bytes / int64_t(sizeof(T))) __builtin_prefetch(later + j);
+    }
+    int64_t j = 0;
+    for (; j + width <= whole; j += width, laid += width * to.panel_rows) lay(from + j, width, laid, sum);
+    lay(from + j, whole - j, laid, sum);
+    if (whole == n) continue;
+    // A vector may be read across the end of a row, but not of X.
+    Vector<T> last = {};
+    if (row * n + whole + L <= rows * n)
+      last = tail.of(load(from + whole));
+    else
+      __builtin_memcpy(&last, from + whole, size_t(n - whole) * sizeof(T));
+    store(laid + whole - j, last + tail.one);
+    sum[1] += last - last;
   }
   return sum_of_lanes<T>(sum[0] + sum[1]) == 0;
 }

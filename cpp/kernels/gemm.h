@@ -29,6 +29,7 @@ struct Tile {
   int64_t a_run, a_jump;  // columns of A until the next panel, and how far on that is from there
   const T* b;
   int64_t b_row;
+  bool biased;  // the row behind the last one of B is added
   T* c;
   int64_t c_row;
   T* beside;
@@ -41,7 +42,7 @@ struct Tile {
 
 // What becomes of a tile: `finish` of each vector in registers, `pass` over the tile in memory.
 struct Plain {
-  static constexpr bool fetches = false, panels = false;
+  static constexpr bool fetches = false, panels = false, biases = true;
   template <class T>
   static Vector<T> finish(Vector<T> sum, const T*, T) {
     return sum;
@@ -52,6 +53,7 @@ struct Plain {
 
 // C += A B: what is beside C is C itself.
 struct Adding : Plain {
+  static constexpr bool biases = false;
   template <class T>
   static Vector<T> finish(Vector<T> sum, const T* at, T) {
     return sum + load(at);
@@ -81,6 +83,7 @@ struct ActivatedInRegisters : Plain {
 
 template <class S>
 struct DifferentiatedInRegisters : Plain {
+  static constexpr bool biases = false;
   template <class T>
   static Vector<T> finish(Vector<T> sum, const T* at, T parameter) {
     return sum * derivative_of<S>(load(at), parameter);
@@ -163,6 +166,12 @@ __attribute__((noinline)) void multiply_tile(const Tile<T>& t) {
     if (!F::panels || left == 0) break;
 #pragma GCC unroll 16
     for (int g = 0; g < pointers; g++) a[g] += t.a_jump;
+  }
+  if (F::biases && t.biased) {
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; j++) sum[i][j] += load(b + j * L);
   }
   T* c = t.c;
   const T* beside = t.beside;
@@ -256,6 +265,7 @@ void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   t.a = p.a.data;
   t.a_row = p.a.stride;
   t.a_column = 1;
+  t.biased = p.biased;
   t.parameter = p.parameter;
   t.pass = pass;
   if (p.transposed) {

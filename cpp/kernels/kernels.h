@@ -44,6 +44,8 @@ constexpr int max_wanted = 2 + max_slots;
 
 constexpr int64_t line_bytes = 64;  // of the cache
 
+constexpr int64_t shortest_ahead = 4 * line_bytes;  // of a row that is fetched so:
+
 // n rows of X, order[first..] (null: first..), that will be loaded soon: with each tile of a product a piece of a row,
 // of so many bytes, is fetched, as far as there are tiles. Of the first row some bytes are done.
 struct Ahead {
@@ -68,6 +70,7 @@ struct Product {
   // with a derivative, where that is taken.
   T* beside = nullptr;
   T parameter = 0;                    // of the activation
+  bool biased = false;                // to each row of A B, before the activation, row k of B is added
   const Wanted<T>* wanted = nullptr;  // max_wanted of them, which are fetched into the cache meanwhile
   Ahead ahead{};                      // so are these, where there is no activation
 };
@@ -210,9 +213,11 @@ struct Kernels {
   // first_row.
   void (*drop)(T* a, int64_t rows, int64_t n, int64_t stride, int64_t first_row, uint32_t key, uint32_t dropped,
                T scale);
-  // Row i of `to` = row order[first + i] (null: first + i) of X (.., n), for m rows; returns whether they are finite.
-  // Made for rows of a vector or more. What lies behind column n stays as it is.
-  bool (*lay_rows)(const T* X, const int64_t* order, int64_t first, int64_t m, int64_t n, const Matrix<T>& to);
+  // Row i of `to` = row order[first + i] (null: first + i) of X (rows, n), for m rows; returns whether they are finite.
+  // Where n is not a number of whole vectors, a one and zeros fill the last vector. Rows too short for Ahead, `next`
+  // behind these (0: none), are fetched.
+  bool (*lay_rows)(const T* X, int64_t rows, const int64_t* order, int64_t first, int64_t m, int64_t n,
+                   const Matrix<T>& to, int64_t next);
   // The index of the first NaN or inf of n elements, or -1.
   int64_t (*find_nonfinite)(const T* x, int64_t n);
   double (*sum_of_squares)(const T* x, int64_t n);
