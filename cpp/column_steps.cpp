@@ -49,7 +49,7 @@ class ColumnSteps : public BatchSteps<T> {
         groups_(std::min(most_blocks_, most_groups)),
         keeps_(task_.batch_size >= task_.samples.n && most_blocks_ * block_size() * int64_t(sizeof(T)) <= kept_bytes),
         team_(run.choose_threads(std::min(double(groups_), work(task_.batch_size) / Team::break_even_apart),
-                                 exchanged(groups_))),
+                                 work(task_.batch_size) / k_.speed, exchanged(groups_))),
         gradients_(groups_ * gradient_stride()),
         kept_(n_parameters_, Contents::anything),
         blocks_((keeps_ ? most_blocks_ : team_.size()) * block_size()),

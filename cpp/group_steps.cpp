@@ -43,7 +43,7 @@ class GroupSteps : public BatchSteps<T> {
         block_(Workspace<T>::block_rows(
             net_, k_, std::max(rows_of_group(task_.batch_size, groups_), std::min(task_.batch_size, rows_together)))),
         team_(run.choose_threads(std::min(double(groups_), work(net_, task_.batch_size) / fewest_work),
-                                 exchanged(groups_))) {
+                                 time(task_.batch_size), exchanged(groups_))) {
     for (int i = 0; i < team_.size(); i++) replicas_.emplace_back(run, k_, block_, net_);
     size_ = replicas_[0].packed.size();
     gradients_ = Buffer<T>(2 * groups_ * size_, Contents::anything);
@@ -71,8 +71,7 @@ class GroupSteps : public BatchSteps<T> {
   double step(const int64_t* order, int64_t start, int64_t n) override {
     Batch batch{order, start, n, groups_of(net_, n), 1, !parity_, {}};
     if (work(net_, n) >= 2 * fewest_work)
-      batch.threads =
-          int(std::min<int64_t>(team_.share_step(work(net_, n) / k_.speed, exchanged(batch.groups)), batch.groups));
+      batch.threads = int(std::min<int64_t>(team_.share_step(time(n), exchanged(batch.groups)), batch.groups));
     catch_up(batch.threads);
     team_.run(batch.threads, batch.threads, [&](int64_t i, int thread) {
       Replica& replica = replicas_[size_t(i)];
@@ -124,11 +123,10 @@ class GroupSteps : public BatchSteps<T> {
   };
 
   static int64_t rows_of_group(int64_t n, int64_t groups) { return (n + groups - 1) / groups; }
-  // Bytes: of gradients, whose lines are read somewhere else and then taken back (1.5, measured), and as many as would
-  // take as long as a hand-over.
-  double exchanged(int64_t groups) const {
-    return 1.5 * double(groups * net_.n_parameters()) * sizeof(T) + of_hand_over;
-  }
+  // Bytes: of gradients, whose lines are read somewhere else and then taken back, with the hand-over (1.75, measured).
+  double exchanged(int64_t groups) const { return 1.75 * double(groups * net_.n_parameters()) * sizeof(T); }
+  // Nanoseconds, with those of a layer beside its products.
+  double time(int64_t n) const { return work(net_, n) / k_.speed + 350 * double(net_.layers.size()); }
 
   // The first thread adds the gradients of its groups up as it goes, where they are single blocks: the same sums.
   bool adds(const Batch& batch, int64_t group) const {
@@ -222,7 +220,6 @@ class GroupSteps : public BatchSteps<T> {
 
   // Rows whose groups a thread takes through the network together.
   static constexpr int64_t rows_together = 64;
-  static constexpr double of_hand_over = 8 << 10;
 
   using BatchSteps<T>::run_;
   const Kernels<T>& k_ = kernels<T>();

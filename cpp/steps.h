@@ -29,14 +29,15 @@ struct Run {
   const bool penalizes = task.penalties.any();  // reports may change numbers, but turn nothing on
   int64_t steps_to_keep = steps_between_keeps();
 
-  // Threads to start, where a step could use `useful`, and would have them exchange so many bytes.
-  int choose_threads(double useful, double exchanged) const {
+  // Threads to start, where a step could use `useful`, takes one so many nanoseconds, and would have them exchange so
+  // many bytes.
+  int choose_threads(double useful, double nanoseconds, double exchanged) const {
     const double step = 3 * net.multiply_adds() * double(task.batch_size);
     const double work = step * (double(task.samples.n) / double(task.batch_size)) * double(task.epochs);
     const int n = fastmlp::choose_threads(task.n_threads, std::min(useful, work / Team::worth_a_thread));
     // A long run finds out for itself, again and again.
     const bool is_long = work > 20 * n * Team::worth_a_thread;
-    return n == 1 || is_long || Team::gains(n, step / kernels<T>().speed, exchanged) ? n : 1;
+    return n == 1 || is_long || Team::gains(n, nanoseconds, exchanged) ? n : 1;
   }
 
   // On the caller's thread: report if it is time to.
