@@ -16,8 +16,8 @@ namespace {
 constexpr int64_t most_groups = 8;
 // A group of fewer rows would not repay one more gradient, which should fit the cache beside the parameters.
 constexpr int64_t fewest_rows = 48, fewest_rows_of_two = 16, most_parameters = 64 << 10;
-// Multiply-adds of a thread that make up for the hand-over.
-constexpr double fewest_work = 2e5;
+// Multiply-adds of a thread that make up for the hand-over, also where another process slows the second one down.
+constexpr double fewest_work = 3.5e5;
 
 double work(const Network& net, int64_t n) { return 3 * net.multiply_adds() * double(n); }
 
