@@ -66,7 +66,7 @@ class GroupSteps : public BatchSteps<T> {
     make_pending_update();
     return replicas_[0].packed.bad_layer();
   }
-  bool can_check_inputs() const override { return replicas_[0].packed.copies_slots(); }
+  bool can_check_inputs() const override { return true; }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
     Batch batch{order, start, n, groups_of(net_, n), 1, !parity_, {}};
@@ -105,7 +105,9 @@ class GroupSteps : public BatchSteps<T> {
     Buffer<T> sum;
     bool is_behind = false;
     Replica(Run<T>& run, const Kernels<T>& k, int64_t block, const Network& net)
-        : packed(run, k, block, 1), workspace(net, k, block, Workspace<T>::backward), sum(packed.size()) {}
+        : packed(run, k, block, 1, Packed<T>::Shared::nothing),
+          workspace(net, k, block, Workspace<T>::backward),
+          sum(packed.size()) {}
   };
 
   struct Batch {

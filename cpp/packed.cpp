@@ -5,9 +5,10 @@ namespace fastmlp {
 constexpr double item_work = 5e5;  // multiply-adds
 
 template <class T>
-Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, int n_threads, bool by_columns)
+Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, int n_threads, Shared shared)
     : run_(run),
       k_(kernels),
+      shared_(shared),
       packing_(run.net, kernels, run.task.batch_size),
       parameters_(packing_.size(), Contents::anything),
       transposed_(packing_.transposed_size(), Contents::anything),
@@ -17,12 +18,13 @@ Packed<T>::Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, in
     W_.push_back(packing_.layer(parameters_.data(), l));
     WT_.push_back(packing_.transposed(parameters_.data(), transposed_.data(), l));
   }
-  const auto share = [&](const Item& item) {
+  const auto share_of = [&](const Item& item) {
     const int64_t n_out = run.net.layers[item.l].n_out;
     return n_threads * (item.column + std::min(n_out, item.column + item.width)) / (2 * n_out);
   };
-  if (by_columns)
-    std::stable_sort(items_.begin(), items_.end(), [&](const Item& a, const Item& b) { return share(a) < share(b); });
+  if (shared == Shared::columns)
+    std::stable_sort(items_.begin(), items_.end(),
+                     [&](const Item& a, const Item& b) { return share_of(a) < share_of(b); });
   if (run.task.penalties.max_norm > 0) panels_ = packing_.parts();
   for (const Item& item : items_) largest_item_ = std::max(largest_item_, item.rows * item.width);
   for (int i = 0; i < n_slots_; i++) {

@@ -17,8 +17,9 @@ class Packed {
   using Item = typename Packing<T>::Part;  // what is worked on at a time
 
   // With items of some 10 us for products over a block of so many rows. Threads, which take items in their order, share
-  // the parameters or, where that is wanted, the columns of each layer.
-  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, int n_threads, bool by_columns = false);
+  // the parameters or, where that is wanted, the columns of each layer. One of several for a run has its own slots.
+  enum class Shared { parameters, columns, nothing };
+  Packed(Run<T>& run, const Kernels<T>& kernels, int64_t block_rows, int n_threads, Shared shared);
 
   int64_t size() const { return packing_.size(); }
   int64_t largest_item() const { return largest_item_; }
@@ -46,6 +47,7 @@ class Packed {
 
   // Slots of no more bytes have a packed copy. Where they would not stay in the cache it takes a few steps to pay.
   bool copies_slots() const {
+    if (shared_ == Shared::nothing) return true;
     const int64_t bytes = n_slots_ * size() * int64_t(sizeof(T));
     return bytes <= cached_bytes || (bytes <= copied_bytes && runs_long());
   }
@@ -72,6 +74,7 @@ class Packed {
 
   const Run<T>& run_;
   const Kernels<T>& k_;
+  const Shared shared_;
   Packing<T> packing_;
   Buffer<T> parameters_, transposed_;
   const int n_slots_;

@@ -26,7 +26,8 @@ class RowSteps : public BatchSteps<T> {
         loaded_(ws_.inputs.size()),
         fused_(task_.batch_size <= block_ && !task_.penalties.need_norm() &&
                work(task_.batch_size) / k_.speed < longest_fused),
-        packed_(run, k_, block_, team_.size(), any_by_columns(team_.size())),
+        packed_(run, k_, block_, team_.size(),
+                any_by_columns(team_.size()) ? Packed<T>::Shared::columns : Packed<T>::Shared::parameters),
         gradient_(fused_ ? packed_.largest_item() * team_.size() : packed_.size()) {}
 
   void read() override { packed_.read(); }

@@ -41,6 +41,32 @@ def test_same_bits_for_any_number_of_threads_and_from_run_to_run(simd: str, name
     assert all(end == ends[0] for end in ends)
 
 
+# Threads then have parameters of their own.
+GROUPS = {
+    "a last batch of fewer groups": ([20, 64, 64, 1], 400, 4030, {}),
+    "a last batch that is not dealt": ([20, 64, 64, 1], 400, 4010, {}),
+    "limits and penalties": ([30, 100, 60, 3], 256, 4000, {"clip_norm": 0.5, "l2": 1e-3, "max_norm": 0.3}),
+    "slots of two steps, mostly padding": ([20_000, 2], 100, 200, {}),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups_of_rows_have_the_same_bits_for_any_number_of_threads(simd: str, name: str, dtype: str) -> None:
+    sizes, batch_size, rows, limits = GROUPS[name]
+    rng = np.random.default_rng(0)
+    X, Y = (rng.standard_normal((rows, columns)).astype(dtype) for columns in (sizes[0], sizes[-1]))
+    ends = []
+    for n_threads in (1, 2, 3, 4, 8):
+        net = fastmlp.Network(sizes, dtype=dtype, random_state=0)
+        assert net._core.kind_of_steps(batch_size, bool(limits)) == "groups"
+        optimizer = fastmlp.Adam(**limits)
+        for _ in range(3):
+            net.train(X, Y, epochs=1, batch_size=batch_size, optimizer=optimizer, random_state=0, n_threads=n_threads)
+        ends.append(net.parameters.tobytes())
+    assert all(end == ends[0] for end in ends)
+
+
 @pytest.mark.parametrize("sizes", [[1, 1], [4, 8, 1], [20, 17, 33, 1], [5, 65, 3], [28, 300, 300, 1], [64, 1024, 10]])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_rows_prediction_is_the_same_in_any_company(simd: str, sizes: list[int], dtype: str) -> None:
