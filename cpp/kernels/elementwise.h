@@ -131,10 +131,9 @@ struct Tail {
   I kept;
   Vector<T> one;
   explicit Tail(int64_t n) {
-    const I lane = __builtin_convertvector(counting<T>(FirstIndices<int(lanes<T>)>{}), I);
-    const auto count = lane[1] * decltype(lane[1])(n);
-    kept = lane < count;
-    one = lane == count ? broadcast(T(1)) : Vector<T>{};
+    const Vector<T> lane = counting<T>(FirstIndices<int(lanes<T>)>{}), end = broadcast(T(n));
+    kept = lane < end;
+    one = lane == end ? broadcast(T(1)) : Vector<T>{};
   }
   Vector<T> of(Vector<T> v) const { return reinterpret<Vector<T>>(reinterpret<I>(v) & kept); }
 };
