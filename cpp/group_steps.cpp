@@ -69,18 +69,14 @@ class GroupSteps : public BatchSteps<T> {
   bool can_check_inputs() const override { return true; }
 
   double step(const int64_t* order, int64_t start, int64_t n) override {
-    Batch batch{order, start, n, groups_of(net_, n), 1, !parity_, {}};
+    Batch batch{order, start, n, groups_of(net_, n), 1, !pending_.parity, {}};
     if (work(net_, n) >= 2 * fewest_work)
       batch.threads = int(std::min<int64_t>(team_.share_step(time(n), exchanged(batch.groups)), batch.groups));
     catch_up(batch.threads);
     team_.run(batch.threads, batch.threads, [&](int64_t i, int thread) {
       Replica& replica = replicas_[size_t(i)];
       if (pending_.threads) update(replica);
-      for (int64_t group = batch.first_group(i), end = batch.first_group(i + 1), next; group < end; group = next) {
-        next = group + 1;
-        while (next < end && batch.first_row(next + 1) - batch.first_row(group) <= block_) next++;
-        pass(replica, batch, group, next, thread);
-      }
+      pass_all(replica, batch, batch.first_group(i), batch.first_group(i + 1), thread);
     });
     for (size_t i = size_t(batch.threads); i < replicas_.size(); i++) replicas_[i].is_behind = true;
     pending_.threads = 0;
@@ -89,7 +85,6 @@ class GroupSteps : public BatchSteps<T> {
     if (run_.stopped || run_.diverges(sum)) return sum;
     batch.update = make_update(run_, sum / double(n));
     pending_ = batch;
-    parity_ = batch.parity;
     run_.progress.steps++;
     run_.work_done(double(size_));
     return sum;
@@ -114,7 +109,7 @@ class GroupSteps : public BatchSteps<T> {
     const int64_t* order;
     int64_t start, n, groups;
     int threads;  // 0: there is none
-    bool parity;  // of the place of its gradients
+    bool parity;  // its gradients lie elsewhere than those of the batch before
     Update<T> update;
     int64_t first_group(int64_t i) const { return i * groups / threads; }
     int64_t first_row(int64_t group) const { return group * n / groups; }
@@ -136,6 +131,15 @@ class GroupSteps : public BatchSteps<T> {
   }
   T* gradient(const Batch& batch, int64_t group) const {
     return gradients_.data() + (batch.parity * groups_ + (adds(batch, group) ? 0 : group)) * size_;
+  }
+
+  // A thread's groups, as many at a time as fit a block.
+  void pass_all(Replica& replica, const Batch& batch, int64_t group, int64_t end, int thread) {
+    for (int64_t next; group < end; group = next) {
+      next = group + 1;
+      while (next < end && batch.first_row(next + 1) - batch.first_row(group) <= block_) next++;
+      pass(replica, batch, group, next, thread);
+    }
   }
 
   // The losses of the rows of some groups, and their gradients, block by block: of whole groups or of parts of one.
@@ -234,7 +238,6 @@ class GroupSteps : public BatchSteps<T> {
   Buffer<T> gradients_;  // of one batch's groups, and of the next one's
   std::vector<Loss> losses_;
   Batch pending_{};  // its gradients are there, its update is not made yet
-  bool parity_ = false;
 };
 
 }  // namespace
