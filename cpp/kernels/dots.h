@@ -9,7 +9,7 @@ namespace fastmlp {
 namespace {
 
 // Tiles of a few rows of B, by as many rows of A as there are registers for sums.
-constexpr int dot_columns = 4, most_dot_rows = 8, dot_sums = FASTMLP_VECTOR_REGISTERS >= 32 ? 16 : 8;
+constexpr int dot_columns = 4, most_dot_rows = 8, dot_sums = FASTMLP_VECTOR_REGISTERS >= 32 ? 16 : 12;
 constexpr int dot_rows(int columns) { return dot_sums / columns < most_dot_rows ? dot_sums / columns : most_dot_rows; }
 
 // Lane i of the result is the sum of the lanes of v[i]: neighbours are added. Always inlined, since v is in registers.

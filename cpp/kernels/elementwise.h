@@ -2,14 +2,38 @@
 #pragma once
 
 #include "kernels.h"
+#include "pairs.h"
 #include "simd.h"
 #include "special.h"
 
 namespace fastmlp {
 namespace {
 
+template <class S, class V, class T>
+inline void activate_at(T* const* places, T parameter) {
+  store_to(places, value_of<S>(load_from<V>(places), parameter));
+}
+
+// Four vectors at a time, wherever they lie.
+template <class S, class T>
+void activate_pairs(T* a, int64_t rows, int64_t n, int64_t stride, T parameter) {
+  T* places[4];
+  int n_places = 0;
+  for (int64_t i = 0; i < rows; i++, a += stride)
+    for (int64_t j = 0; j < n; j += lanes<T>) {
+      places[n_places++] = a + j;
+      if (n_places < 4) continue;
+      activate_at<S, Pair<Pair<Vector<T>>>>(places, parameter);
+      n_places = 0;
+    }
+  if (n_places >= 2) activate_at<S, Pair<Vector<T>>>(places, parameter);
+  if (n_places % 2 == 1) activate_at<S, Vector<T>>(places + n_places - 1, parameter);
+}
+
 template <class S, class T>
 void activate(T* a, int64_t rows, int64_t n, int64_t stride, T parameter) {
+  if constexpr (S::value_of_pairs && FASTMLP_VECTOR_REGISTERS < 32)
+    return activate_pairs<S>(a, rows, n, stride, parameter);
   for (int64_t i = 0; i < rows; i++, a += stride)
     for (int64_t j = 0; j < n; j += lanes<T>) store(a + j, value_of<S>(load(a + j), parameter));
 }

@@ -49,7 +49,7 @@ inline NormalDistribution<T> normal_distribution_of(Vector<T> z) {
   const Vector<T> high =
       reinterpret<Vector<T>>(reinterpret<I>(h) & ~((one << (ExpConstants<T>::mantissa_bits + 1 - C::kept_bits)) - 1));
   const Vector<T> rest = (h - high) * (h + high) / 2;
-  const Vector<T> bell = exp_of<T>(-(high * high) / 2) * exp_of<T>(-rest);
+  const Vector<T> bell = exp_of(-(high * high) / 2) * exp_of(-rest);
   const Vector<T> density = bell * T(0.398942280401432677940);
   const Vector<T> t = (h - C::centre) / (h + C::centre);
   constexpr int degree = sizeof C::P / sizeof C::P[0] - 1;

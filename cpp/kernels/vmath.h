@@ -8,6 +8,7 @@
 // numbers, for double the largest found in samples. NaN gives NaN everywhere.
 #pragma once
 
+#include "../ops/list.h"
 #include "simd.h"
 
 namespace fastmlp {
@@ -73,40 +74,48 @@ inline V absolute(V x) {
 template <class T>
 using Integers = typename Simd<T>::I;
 
+inline Integers<float> bits_of(Vector<float> v) { return reinterpret<Integers<float>>(v); }
+inline Integers<double> bits_of(Vector<double> v) { return reinterpret<Integers<double>>(v); }
+inline int32_t bits_of(float x) { return reinterpret<int32_t>(x); }
+inline int64_t bits_of(double x) { return reinterpret<int64_t>(x); }
+inline Vector<float> numbers_of(Integers<float> bits) { return reinterpret<Vector<float>>(bits); }
+inline Vector<double> numbers_of(Integers<double> bits) { return reinterpret<Vector<double>>(bits); }
+
 // 2^n of integers within the exponents of normal numbers.
-template <class T>
-inline Vector<T> power_of_two(Integers<T> n) {
+template <class T, class I>
+inline auto power_of_two(I n) {
   using C = ExpConstants<T>;
-  return reinterpret<Vector<T>>((n + C::exponent_bias) << C::mantissa_bits);
+  return numbers_of((n + C::exponent_bias) << C::mantissa_bits);
 }
 
 // exp(x) = 2^n * (1 + excess).
-template <class T>
+template <class V>
 struct SplitExp {
-  Integers<T> n;
-  Vector<T> excess;
+  decltype(bits_of(V{})) n;
+  V excess;
 };
 
-template <class T>
-inline SplitExp<T> split_exp(Vector<T> x) {
+// Like all that is written for V, of a vector or of a pair of what V may be.
+template <class V>
+inline SplitExp<V> split_exp(V x) {
+  using T = lane_of<V>;
   using C = ExpConstants<T>;
-  Vector<T> shifted = x * C::log2_e + C::round;
-  Vector<T> n = shifted - C::round;
-  Vector<T> r = x - n * C::ln2_high;
-  r -= n * C::ln2_low;
+  const V shifted = x * C::log2_e + C::round, n = shifted - C::round;
+  const V r = x - n * C::ln2_high - n * C::ln2_low;
   constexpr int degree = sizeof C::Q / sizeof C::Q[0] - 1;
-  Vector<T> q = broadcast(C::Q[degree]);
+  V q = r * C::Q[degree] + C::Q[degree - 1];
 #pragma GCC unroll 16
-  for (int i = degree - 1; i >= 0; i--) q = q * r + C::Q[i];
-  return {reinterpret<Integers<T>>(shifted) - reinterpret<Integers<T>>(broadcast(C::round)), r + r * r * q};
+  for (int i = degree - 2; i >= 0; i--) q = q * r + C::Q[i];
+  return {bits_of(shifted) - bits_of(C::round), r + r * r * q};
 }
 
 // exp. At most 1 from the rounded result; results below the normal range may be 2 from it. inf from 88.73 (float) and
 // 709.79 (double) on, 0 at -inf.
-template <class T>
-inline Vector<T> exp_of(Vector<T> x) {
+template <class V>
+inline V exp_of(V x) {
+  using T = lane_of<V>;
   using C = ExpConstants<T>;
-  const SplitExp<T> e = split_exp<T>(at_most(C::largest_exp, at_least(C::smallest_exp, x)));
+  const auto e = split_exp(at_most(C::largest_exp, at_least(C::smallest_exp, x)));
   // In two factors, so that neither leaves the range where the result does not.
   const Integers<T> half = e.n >> 1;
   return (1 + e.excess) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
@@ -114,26 +123,27 @@ inline Vector<T> exp_of(Vector<T> x) {
 
 // sigmoid. At most 2 from the rounded result; 0 below -88.37 (float) and -709.4 (double), where exp(-x)
 // leaves the range of normal numbers.
-template <class T>
-inline Vector<T> sigmoid_of(Vector<T> x) {
+template <class V>
+inline V sigmoid_of(V x) {
+  using T = lane_of<V>;
   using C = ExpConstants<T>;
-  const SplitExp<T> e = split_exp<T>(at_most(C::highest, at_least(C::lowest, -x)));
+  const auto e = split_exp(at_most(C::highest, at_least(C::lowest, -x)));
   return 1 / (1 + power_of_two<T>(e.n) * (1 + e.excess));
 }
 
 // tanh. At most 2 from the rounded result; odd, so that -0 stays; 1 from 10 (float) and 22 (double) on.
 // tanh |x| = t / (t + 2) with t = exp(2|x|) - 1, which is small without loss where x is.
-template <class T>
-inline Vector<T> tanh_of(Vector<T> x) {
+template <class V>
+inline V tanh_of(V x) {
+  using T = lane_of<V>;
   using C = ExpConstants<T>;
-  using I = Integers<T>;
-  const I sign_bit = reinterpret<I>(broadcast(T(-0.0)));
-  I sign = reinterpret<I>(x) & sign_bit;
-  Vector<T> magnitude = at_most(C::saturates, reinterpret<Vector<T>>(reinterpret<I>(x) & ~sign_bit));
-  SplitExp<T> e = split_exp<T>(magnitude + magnitude);
-  const Vector<T> scale = power_of_two<T>(e.n);
-  Vector<T> t = scale * e.excess + (scale - 1);
-  return reinterpret<Vector<T>>(reinterpret<I>(t / (t + 2)) | sign);
+  const auto sign_bit = bits_of(T(-0.0));
+  const auto sign = bits_of(x) & sign_bit;
+  const V magnitude = at_most(C::saturates, numbers_of(bits_of(x) & ~sign_bit));
+  const auto e = split_exp(magnitude + magnitude);
+  const V scale = power_of_two<T>(e.n);
+  const V t = scale * e.excess + (scale - 1);
+  return numbers_of(bits_of(t / (t + 2)) | sign);
 }
 
 template <class T>
@@ -164,58 +174,60 @@ struct LogConstants<double> {
 // x = 2^n (1 + f) with 1 + f from sqrt(1/2) to sqrt(2). With s = f / (2 + f), log(1 + f) = log((1 + s) / (1 - s)) =
 // 2s + s^3 R(s^2) = f - f^2/2 + s (f^2/2 + s^2 R(s^2)), whose last term is small. R is a polynomial interpolated at
 // Chebyshev nodes (degree 3 for float, 6 for double); its errors, times s^2, are 3e-11 and 1e-17.
-template <class T>
-inline Vector<T> log_of(Vector<T> x) {
+template <class V>
+inline V log_of(V x) {
+  using T = lane_of<V>;
   using C = ExpConstants<T>;
   using D = LogConstants<T>;
   using I = Integers<T>;
   const I tiny = x < D::smallest_normal;
-  const Vector<T> normal = tiny ? x * D::up : x;
-  const I n = (reinterpret<I>(normal) - reinterpret<I>(broadcast(D::root_half))) >> C::mantissa_bits;
-  const Vector<T> f = reinterpret<Vector<T>>(reinterpret<I>(normal) - (n << C::mantissa_bits)) - 1;
-  const Vector<T> exponent = __builtin_convertvector(tiny ? n - D::up_bits : n, Vector<T>);
-  const Vector<T> s = f / (2 + f), z = s * s, half_square = f * f / 2;
+  const V normal = tiny ? x * D::up : x;
+  const I n = (bits_of(normal) - bits_of(D::root_half)) >> C::mantissa_bits;
+  const V f = numbers_of(bits_of(normal) - (n << C::mantissa_bits)) - 1;
+  const V exponent = __builtin_convertvector(tiny ? n - D::up_bits : n, V);
+  const V s = f / (2 + f), z = s * s, half_square = f * f / 2;
   constexpr int degree = sizeof D::R / sizeof D::R[0] - 1;
-  Vector<T> R = broadcast(D::R[degree]);
+  V R = broadcast(D::R[degree]);
 #pragma GCC unroll 16
   for (int i = degree - 1; i >= 0; i--) R = R * z + D::R[i];
-  const Vector<T> tail = s * (half_square + z * R) + exponent * C::ln2_low;
-  Vector<T> y = exponent * C::ln2_high + (f - (half_square - tail));
+  const V tail = s * (half_square + z * R) + exponent * C::ln2_low;
+  V y = exponent * C::ln2_high + (f - (half_square - tail));
   y = x < D::inf ? y : x;              // inf and NaN
   y = x > 0 ? y : broadcast(-D::inf);  // 0, and for now what is below
   return x >= 0 ? y : broadcast(T(__builtin_nan("")));
 }
 
 // expm1, exp(x) - 1. At most 2 from the rounded result; -0 stays.
-template <class T>
-inline Vector<T> expm1_of(Vector<T> x) {
+template <class V>
+inline V expm1_of(V x) {
+  using T = lane_of<V>;
   using C = ExpConstants<T>;
-  const SplitExp<T> e = split_exp<T>(at_most(C::highest, at_least(C::lowest, x)));
+  const auto e = split_exp(at_most(C::highest, at_least(C::lowest, x)));
   // In two factors, so that 2^n does not overflow where the result does not.
-  const Vector<T> half = power_of_two<T>(e.n - 1);
-  const Vector<T> y = 2 * (half * e.excess + (half - T(0.5)));
+  const V half = power_of_two<T>(e.n - 1);
+  const V y = 2 * (half * e.excess + (half - T(0.5)));
   return x == 0 ? x : y;
 }
 
 // log1p of numbers that are not negative. At most 3 from the rounded result. The error that rounding makes of 1 + x is
 // mended by a factor (Kahan).
-template <class T>
-inline Vector<T> log1p_of(Vector<T> x) {
-  const Vector<T> sum = 1 + x, rounded = sum - 1;
-  return rounded == 0 ? x : log_of<T>(sum) * (x / rounded);
+template <class V>
+inline V log1p_of(V x) {
+  const V sum = 1 + x, rounded = sum - 1;
+  return rounded == 0 ? x : log_of(sum) * (x / rounded);
 }
 
 // softplus, log(1 + exp(x)). At most 4 from the rounded result, where that is a normal number.
-template <class T>
-inline Vector<T> softplus_of(Vector<T> x) {
-  return (x < 0 ? Vector<T>{} : x) + log1p_of<T>(exp_of<T>(-absolute(x)));
+template <class V>
+inline V softplus_of(V x) {
+  return (x < 0 ? V{} : x) + log1p_of(exp_of(-absolute(x)));
 }
 
-#define FASTMLP_FUNCTION(name)                                                  \
-  inline Vector<float> name(Vector<float> x) { return name##_of<float>(x); }    \
-  inline Vector<double> name(Vector<double> x) { return name##_of<double>(x); } \
-  inline float name(float x) { return name##_of<float>(broadcast(x))[0]; }      \
-  inline double name(double x) { return name##_of<double>(broadcast(x))[0]; }
+#define FASTMLP_FUNCTION(name)                                          \
+  inline Vector<float> name(Vector<float> x) { return name##_of(x); }   \
+  inline Vector<double> name(Vector<double> x) { return name##_of(x); } \
+  inline float name(float x) { return name##_of(broadcast(x))[0]; }     \
+  inline double name(double x) { return name##_of(broadcast(x))[0]; }
 FASTMLP_FUNCTION(exp)
 FASTMLP_FUNCTION(log)
 FASTMLP_FUNCTION(sigmoid)

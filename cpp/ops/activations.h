@@ -19,6 +19,7 @@ struct Activation {
   static constexpr bool is_identity = false;    // nothing is to be done
   // Whether it takes few instructions: those get a kernel of their own for what follows a product.
   static constexpr bool value_is_short = false, derivative_is_short = false;
+  static constexpr bool value_of_pairs = false;  // whether it is written so that V may be a pair of vectors (pairs.h)
 };
 
 struct Linear : Activation {
@@ -36,7 +37,7 @@ struct Linear : Activation {
 
 struct Sigmoid : Activation {
   static constexpr const char* name = "sigmoid";
-  static constexpr bool derivative_is_short = true;
+  static constexpr bool derivative_is_short = true, value_of_pairs = true;
   template <class V>
   static V value(V z) {
     return sigmoid(z);
@@ -62,7 +63,7 @@ struct Relu : Activation {
 
 struct Tanh : Activation {
   static constexpr const char* name = "tanh";
-  static constexpr bool derivative_is_short = true;
+  static constexpr bool derivative_is_short = true, value_of_pairs = true;
   template <class V>
   static V value(V z) {
     return tanh(z);
@@ -131,7 +132,7 @@ struct Gelu : Activation {
 // The approximation z * sigmoid(2 u), u = sqrt(2 / pi) * (z + 0.044715 z^3), which is z / 2 * (1 + tanh(u)).
 struct GeluTanh : Activation {
   static constexpr const char* name = "gelu_tanh";
-  static constexpr bool needs_z = true;
+  static constexpr bool needs_z = true, value_of_pairs = true;
   static constexpr double root = 1.5957691216057307117, cubic = 0.044715;  // 2 sqrt(2 / pi)
   template <class V>
   static V value(V z) {
@@ -148,7 +149,7 @@ struct GeluTanh : Activation {
 
 struct Silu : Activation {
   static constexpr const char* name = "silu";
-  static constexpr bool needs_z = true;
+  static constexpr bool needs_z = true, value_of_pairs = true;
   template <class V>
   static V value(V z) {
     return z * sigmoid(z);
