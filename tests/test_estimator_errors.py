@@ -64,7 +64,9 @@ def test_every_parameter_is_tried() -> None:
 
 
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
-@pytest.mark.parametrize(("name", "value"), CASES, ids=[f"{name}={value!r}"[:40] for name, value in CASES])
+@pytest.mark.parametrize(
+    ("name", "value"), CASES, ids=[f"{name}={value!r}".split(" object at ")[0][:40] for name, value in CASES]
+)
 def test_a_wrong_parameter_is_named_before_anything_happens(cls: type, name: str, value: Any, iris: Data) -> None:
     model = cls(hidden_layer_sizes=(3,), max_iter=2, random_state=np.random.default_rng(0)).fit(*iris)
     refused_as_it_was(model, iris, {name: value}, name.removesuffix("s"))

@@ -312,7 +312,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("task", "arguments", "message"), REFUSED, ids=str)
+@pytest.mark.parametrize(("task", "arguments", "message"), REFUSED, ids=[message for *_, message in REFUSED])
 def test_what_scikit_learns_network_cannot_be_is_refused(task: Any, arguments: dict[str, Any], message: str) -> None:
     kind, X, y = task()
     ours = kind(max_iter=2, random_state=0, **arguments).fit(X, y)
