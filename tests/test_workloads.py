@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastmlp
+from fastmlp.reference.activations import ACTIVATIONS
 from fastmlp.reference.arrays import Array
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -80,3 +81,14 @@ def test_a_rows_prediction_is_the_same_in_any_company(simd: str, sizes: list[int
                 assert np.array_equal(net.predict(X[rows], n_threads=n_threads), whole[rows])
     assert np.array_equal(net.predict(np.asfortranarray(X)), whole)
     assert np.array_equal(net.predict(X[::-2]), whole[::-2])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_activation_is_the_same_in_any_company(simd: str, activation: str, dtype: str) -> None:
+    X = np.random.default_rng(0).normal(0, 3, (97, 5)).astype(dtype)
+    for hidden in ([3], [16], [40, 17]):
+        net = fastmlp.Network([5, *hidden, 2], activation, dtype=dtype, random_state=0)
+        whole = net.predict(X)
+        for n in range(1, 14):
+            np.testing.assert_array_equal(net.predict(X[-n:]), whole[-n:])
