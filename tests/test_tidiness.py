@@ -17,7 +17,7 @@ CONFIGURED = ["--mypy-config-file", "pyproject.toml"]
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
-    "mypy": ["mypy"],
+    "mypy": ["mypy", "--cache-dir", ".mypy_cache/sources"],  # stubtest, which may run meanwhile, has the default one
     "stubtest": ["mypy.stubtest", "fastmlp._core", "--ignore-disjoint-bases", *CONFIGURED, *ALLOWED],
 }
 

@@ -8,7 +8,8 @@
 namespace fastmlp {
 namespace {
 
-// Tiles of a few rows of B, by as many rows of A as there are registers for sums.
+// Tiles of a few rows of B, by as many rows of A as there are registers for sums. Of 16, 12 leave too few for the rows
+// of B, one of which is read from the cache each time: 2 % of a step of narrow layers less than with 8 sums.
 constexpr int dot_columns = 4, most_dot_rows = 8, dot_sums = FASTMLP_VECTOR_REGISTERS >= 32 ? 16 : 12;
 constexpr int dot_rows(int columns) { return dot_sums / columns < most_dot_rows ? dot_sums / columns : most_dot_rows; }
 

@@ -365,7 +365,7 @@ template <class T>
 int64_t spin(int64_t rounds) {
   constexpr int n = int(tile_rows * tile_vectors);
   Vector<T> sum[n];
-  // None begins at 1, where it would stay, and be taken out of the loop by a compiler that sees so.
+  // None begins at 1, the fixed point: a compiler would take it out of the loop.
   for (int j = 0; j < n; j++) sum[j] = broadcast(T(j + 2));
   const Vector<T> half = broadcast(T(0.5));
   for (int64_t i = 0; i < rounds; i++) {

@@ -1,6 +1,7 @@
 // Two vectors as one, or two such pairs: what is written once for a vector is done to all of them in turn, step by
-// step. Long functions are chains of steps that wait for each other, and processors without AVX-512 don't look far
-// enough ahead to begin with the next vector meanwhile.
+// step. Long functions are chains of steps that wait for each other, and not every processor looks far enough ahead to
+// begin with the next vector meanwhile: on a Zen 1, with 16 registers, four vectors of tanh take a seventh less in turn
+// than one after the other.
 #pragma once
 
 #include "vmath.h"
@@ -95,7 +96,7 @@ inline void store_to(T* const* places, V v) {
     store(places[0], v);
   } else {
     store_to(places, v.first);
-    store_to(places + vectors_of<V, T> / 2, v.second);
+    store_to(places + vectors_of<decltype(V::first), T>, v.second);
   }
 }
 

@@ -95,7 +95,7 @@ struct SplitExp {
   V excess;
 };
 
-// Like all that is written for V, of a vector or of a pair of what V may be.
+// V is a vector; here, in sigmoid_of and in tanh_of it may be a Pair (pairs.h) as well.
 template <class V>
 inline SplitExp<V> split_exp(V x) {
   using T = lane_of<V>;
