@@ -159,7 +159,7 @@ struct Tail {
     kept = lane < end;
     one = lane == end ? broadcast(T(1)) : Vector<T>{};
   }
-  Vector<T> of(Vector<T> v) const { return reinterpret<Vector<T>>(reinterpret<I>(v) & kept); }
+  Vector<T> of(Vector<T> v) const { return numbers_of(bits_of(v) & kept); }
 };
 
 // Copies n elements, whole vectors. The sums become NaN where one is not finite.

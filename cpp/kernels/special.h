@@ -46,8 +46,7 @@ inline NormalDistribution<T> normal_distribution_of(Vector<T> z) {
   using I = Integers<T>;
   constexpr I one = I{} + 1;
   const Vector<T> h = at_most(C::widest, absolute(z));
-  const Vector<T> high =
-      reinterpret<Vector<T>>(reinterpret<I>(h) & ~((one << (ExpConstants<T>::mantissa_bits + 1 - C::kept_bits)) - 1));
+  const Vector<T> high = numbers_of(bits_of(h) & ~((one << (ExpConstants<T>::mantissa_bits + 1 - C::kept_bits)) - 1));
   const Vector<T> rest = (h - high) * (h + high) / 2;
   const Vector<T> bell = exp_of(-(high * high) / 2) * exp_of(-rest);
   const Vector<T> density = bell * T(0.398942280401432677940);
@@ -105,8 +104,7 @@ inline Vector<T> sine_of(Vector<T> x) {
   using C = SineConstants<T>;
   using I = Integers<T>;
   const Vector<T> shifted = x * C::two_by_pi + ExpConstants<T>::round, n = shifted - ExpConstants<T>::round;
-  const I quadrant =
-      reinterpret<I>(shifted) - reinterpret<I>(broadcast(ExpConstants<T>::round)) + (quarter_on ? I{} + 1 : I{});
+  const I quadrant = bits_of(shifted) - bits_of(ExpConstants<T>::round) + (quarter_on ? I{} + 1 : I{});
   const Vector<T> r = x - n * C::high - n * C::middle - n * C::low, square = r * r;
   constexpr int degree = sizeof C::S / sizeof C::S[0] - 1;
   Vector<T> S = broadcast(C::S[degree]), K = broadcast(C::C[degree]);
