@@ -88,6 +88,32 @@ inline Vector<T> broadcast(T x) {
   return x - Vector<T>{};  // unlike 0 + x it keeps the sign of -0, and costs nothing
 }
 
+// The smaller and the larger of two; b where one of them is NaN. GCC takes two instructions for a comparison of vectors
+// and a choice, where there is one for both: 5 % of tanh.
+#if defined(__SSE2__) && !defined(__clang__)
+#if defined(__AVX512F__)
+#define FASTMLP_OF_TWO(instruction) __builtin_ia32_##instruction##512_mask(a, b, a, -1, 4)
+#elif defined(__AVX__)
+#define FASTMLP_OF_TWO(instruction) __builtin_ia32_##instruction##256(a, b)
+#else
+#define FASTMLP_OF_TWO(instruction) __builtin_ia32_##instruction(a, b)
+#endif
+inline Vector<float> smaller(Vector<float> a, Vector<float> b) { return FASTMLP_OF_TWO(minps); }
+inline Vector<double> smaller(Vector<double> a, Vector<double> b) { return FASTMLP_OF_TWO(minpd); }
+inline Vector<float> larger(Vector<float> a, Vector<float> b) { return FASTMLP_OF_TWO(maxps); }
+inline Vector<double> larger(Vector<double> a, Vector<double> b) { return FASTMLP_OF_TWO(maxpd); }
+#undef FASTMLP_OF_TWO
+#else
+template <class V>
+inline V smaller(V a, V b) {
+  return a < b ? a : b;
+}
+template <class V>
+inline V larger(V a, V b) {
+  return a > b ? a : b;
+}
+#endif
+
 template <class To, class From>
 inline To reinterpret(From v) {
   static_assert(sizeof(To) == sizeof(From));
