@@ -19,7 +19,7 @@ constexpr int64_t tile_rows = 14;
 #else
 constexpr int64_t tile_rows = 6;
 #endif
-constexpr int64_t tile_vectors = 2;
+constexpr int64_t tile_vectors = 2, rows_of_a_pass = 64;
 
 template <class T>
 struct Tile {
@@ -216,6 +216,8 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
                                                           Ahead& ahead) {
   int64_t tiles = (m + tile_rows - 1) / tile_rows, height = tile_rows, lower = tiles * tile_rows - m;
   for (; lower > tiles; lower -= tiles) height--;
+  Tile<T> finished = t;
+  int64_t n_finished = 0;
   for (; tiles > 0; tiles--, lower--) {
     const int64_t rows = height - (lower > 0);
     [[maybe_unused]] const T* wanted[max_wanted];
@@ -227,11 +229,16 @@ inline __attribute__((always_inline)) void multiply_panel(const Product<T>& p, i
       take(ahead, t);
     }
     multiply_rows<F, NV>(rows, t, FirstIndices<int(tile_rows)>{});
-    F::template pass<T>(t, rows, NV * lanes<T>);
     t.a += rows * t.a_row;
     t.c += rows * t.c_row;
     t.beside += rows * t.c_row;
     first += rows;
+    n_finished += rows;
+    if (n_finished >= rows_of_a_pass || tiles == 1) {
+      F::template pass<T>(finished, n_finished, NV * lanes<T>);
+      finished = t;
+      n_finished = 0;
+    }
   }
 }
 
