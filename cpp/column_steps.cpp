@@ -153,7 +153,7 @@ class ColumnSteps : public BatchSteps<T> {
     }
     if (ws.columns != data.columns) lay_ones(ws, data.columns);
     const double loss = k_.column_pass({layers.data(), int(layers.size()), data.columns, data.X, data.Y, data.weight,
-                                        scale, task_.loss, task_.samples.n_targets, accumulate});
+                                        scale, task_.loss, task_.samples.n_targets, net_.bias, accumulate});
     if (thread == 0) run_.work_done(work(samples));
     return loss;
   }

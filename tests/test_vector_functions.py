@@ -32,7 +32,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], int]] = {
     "exp": (np.exp, 1),
     "log": (np.log, 1),
     "sigmoid": (sigmoid, 2),
-    "tanh": (np.tanh, 2),
+    "tanh": (np.tanh, 3),
 }
 
 

@@ -60,11 +60,16 @@ inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& outp
 
 // MR rows of W, or of its transpose, by one vector of B's columns.
 template <bool transposed, int MR, class T>
-inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride, const T* B, T* C, int64_t columns) {
+inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride, bool biased, const T* B, T* C,
+                            int64_t columns) {
   if constexpr (MR > 1) {
-    if (rows < MR) return multiply_vector<transposed, MR - 1>(rows, k, W, stride, B, C, columns);
+    if (rows < MR) return multiply_vector<transposed, MR - 1>(rows, k, W, stride, biased, B, C, columns);
   }
   Vector<T> sum[MR] = {};
+  if (biased) {
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++) sum[r] = broadcast(W[k * stride + r]);
+  }
   for (int64_t p = 0; p < k; p++) {
     const Vector<T> b = load(B + p * columns);
 #pragma GCC unroll 16
@@ -74,34 +79,37 @@ inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride,
   for (int r = 0; r < MR; r++) store(C + r * columns, sum[r]);
 }
 
-// C (m, columns) = W B, or W.T B: the numbers that a product of tiles gives, without all that leads to its tiles, which
+// C (m, columns) = W B, or W.T B, which may begin with row k of W: the numbers that a product of tiles gives, without all that leads to its tiles, which
 // for so few rows takes longer than the sums.
 constexpr int64_t narrow_rows = 12;
 template <bool transposed, class T>
-inline void multiply_narrow(int64_t m, int64_t k, const T* W, int64_t stride, const T* B, T* C, int64_t columns) {
+inline void multiply_narrow(int64_t m, int64_t k, const T* W, int64_t stride, bool biased, const T* B, T* C,
+                            int64_t columns) {
   constexpr int MR = 8;
   for (int64_t i = 0; i < m; i += MR, W += transposed ? MR : MR * stride, C += MR * columns)
     for (int64_t s = 0; s < columns; s += lanes<T>)
-      multiply_vector<transposed, MR>(m - i, k, W, stride, B + s, C + s, columns);
+      multiply_vector<transposed, MR>(m - i, k, W, stride, biased, B + s, C + s, columns);
 }
 
-// A = s(W.T inputs), where the last row of W has the biases.
+// A = s(W.T inputs + b), where the last row of W has the biases.
 template <class T>
-inline void forward_columns(const ColumnLayer<T>& layer, const T* inputs, int64_t columns) {
+inline void forward_columns(const ColumnLayer<T>& layer, bool bias, const T* inputs, int64_t columns) {
+  const int64_t n_in = layer.rows - bias;
   if (layer.n_out > narrow_rows) {
     multiply_and_activate_of<T>(layer.activation, Activations{})({layer.n_out,
                                                                   columns,
-                                                                  layer.rows,
+                                                                  n_in,
                                                                   {layer.W, layer.n_out, 0},
                                                                   true,
                                                                   {inputs, columns, 0},
                                                                   {layer.A, columns, 0},
                                                                   false,
                                                                   layer.Z,
-                                                                  layer.parameter});
+                                                                  layer.parameter,
+                                                                  bias});
     return;
   }
-  multiply_narrow<true>(layer.n_out, layer.rows, layer.W, layer.n_out, inputs, layer.A, columns);
+  multiply_narrow<true>(layer.n_out, n_in, layer.W, layer.n_out, bias, inputs, layer.A, columns);
   if (layer.Z) __builtin_memcpy(layer.Z, layer.A, size_t(layer.n_out * columns) * sizeof(T));
   if (!is_identity(layer.activation, Activations{}))
     activate_of<T>(layer.activation, Activations{})(layer.A, 1, layer.n_out * columns, 0, layer.parameter);
@@ -116,7 +124,7 @@ inline void backward_columns(const ColumnLayer<T>& layer, const ColumnLayer<T>& 
         {layer.n_out, columns, next.n_out, W, false, delta, {layer.delta, columns, 0}, false, at, layer.parameter});
     return;
   }
-  multiply_narrow<false>(layer.n_out, next.n_out, next.W, next.n_out, next.delta, layer.delta, columns);
+  multiply_narrow<false>(layer.n_out, next.n_out, next.W, next.n_out, false, next.delta, layer.delta, columns);
   if (!is_identity(layer.activation, Activations{}))
     differentiate_of<T>(layer.activation, Activations{})(layer.delta, at, 1, layer.n_out * columns, 0, layer.parameter);
 }
@@ -126,7 +134,7 @@ double column_pass(const ColumnPass<T>& p) {
   const int64_t columns = p.columns;
   const T* inputs = p.X;
   for (int l = 0; l < p.n_layers; l++) {
-    forward_columns(p.layers[l], inputs, columns);
+    forward_columns(p.layers[l], p.bias, inputs, columns);
     inputs = p.layers[l].A;
   }
   const double loss = loss_of_columns(p, p.layers[p.n_layers - 1], Losses{});

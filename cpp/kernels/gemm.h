@@ -1,8 +1,8 @@
 // The product of two matrices, by register-blocked tiles.
 //
 // A tile is MR rows by NV vectors of C, held in registers while k runs: each step multiplies MR
-// broadcast elements of A with NV vectors of B. Every element adds its products in the order of k,
-// in full tiles and in the rests alike. What follows a product is done to each tile: in registers where an activation
+// broadcast elements of A with NV vectors of B. Every element begins with its bias and adds its products in the order
+// of k, in full tiles and in the rests alike. What follows a product is done to each tile: in registers where an activation
 // says that it is short, otherwise by a pass over the tile while it is in the first-level cache.
 #pragma once
 
@@ -29,7 +29,7 @@ struct Tile {
   int64_t a_run, a_jump;  // columns of A until the next panel, and how far on that is from there
   const T* b;
   int64_t b_row;
-  bool biased;  // the row behind the last one of B is added
+  bool row_biases, column_biases;  // sums begin with row k of B, with column k of A
   T* c;
   int64_t c_row;
   T* beside;
@@ -123,6 +123,19 @@ __attribute__((noinline)) void multiply_tile(const Tile<T>& t) {
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 16
     for (int j = 0; j < NV; j++) sum[i][j] = Vector<T>{};
+  if (F::biases && t.row_biases) {
+    const T* biases = t.b + t.k * t.b_row;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; j++) sum[i][j] = load(biases + j * L);
+  } else if (F::biases && t.column_biases) {
+    const T* biases = t.a + t.k * t.a_column;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 16
+      for (int j = 0; j < NV; j++) sum[i][j] = broadcast(biases[i * t.a_row]);
+  }
   // A pointer to every fifth row, whose next ones are multiples of a row away: a register for each row is more than
   // there are. The compiler would put them together again, if it knew how they hang together.
   constexpr int rows = 5, pointers = (MR + rows - 1) / rows;
@@ -166,12 +179,6 @@ __attribute__((noinline)) void multiply_tile(const Tile<T>& t) {
     if (!F::panels || left == 0) break;
 #pragma GCC unroll 16
     for (int g = 0; g < pointers; g++) a[g] += t.a_jump;
-  }
-  if (F::biases && t.biased) {
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; i++)
-#pragma GCC unroll 16
-      for (int j = 0; j < NV; j++) sum[i][j] += load(b + j * L);
   }
   T* c = t.c;
   const T* beside = t.beside;
@@ -274,7 +281,8 @@ void multiply_tiles(const Product<T>& p, Pass<T> pass) {
   t.a = p.a.data;
   t.a_row = p.a.stride;
   t.a_column = 1;
-  t.biased = p.biased;
+  t.row_biases = p.biased && !p.transposed;
+  t.column_biases = p.biased && p.transposed;
   t.parameter = p.parameter;
   t.pass = pass;
   if (p.transposed) {

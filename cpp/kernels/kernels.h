@@ -70,7 +70,7 @@ struct Product {
   // with a derivative, where that is taken.
   T* beside = nullptr;
   T parameter = 0;                    // of the activation
-  bool biased = false;                // to each row of A B, before the activation, row k of B is added
+  bool biased = false;                // sums begin with row k of B; where A is transposed, with column k of A
   const Wanted<T>* wanted = nullptr;  // max_wanted of them, which are fetched into the cache meanwhile
   Ahead ahead{};                      // so are these, where there is no activation
 };
@@ -121,7 +121,7 @@ struct ColumnPass {
   T scale;
   const LossOf& loss;
   int64_t n_targets;
-  bool accumulate;  // add to dW
+  bool bias, accumulate;  // accumulate: add to dW
 };
 
 // Training on batches of a few samples. Of a layer's neurons, the first n_along lie as in W, one row for each input,
