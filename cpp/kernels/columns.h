@@ -79,8 +79,8 @@ inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride,
   for (int r = 0; r < MR; r++) store(C + r * columns, sum[r]);
 }
 
-// C (m, columns) = W B, or W.T B, which may begin with row k of W: the numbers that a product of tiles gives, without all that leads to its tiles, which
-// for so few rows takes longer than the sums.
+// C (m, columns) = W B, or W.T B, whose sums may begin with row k of W: the numbers that a product of tiles gives,
+// without all that leads to its tiles, which for so few rows takes longer than the sums.
 constexpr int64_t narrow_rows = 12;
 template <bool transposed, class T>
 inline void multiply_narrow(int64_t m, int64_t k, const T* W, int64_t stride, bool biased, const T* B, T* C,
