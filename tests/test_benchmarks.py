@@ -42,14 +42,14 @@ def test_comparison_of_predictions_prints_a_table() -> None:
 def test_sweep_tells_how_many_ratios_are_out_of_their_limit_and_draws_a_map(tmp_path: Path) -> None:
     chart = tmp_path / "sweep.png"
     command = [sys.executable, BENCHMARKS / "sweep.py", "threads", "neighbours", "last", "map"]
-    cells = ["--widths", "3,40", "--depths", "1,2", "--batches", "5,150", "--rounds", "1", "--seconds", "0.01"]
+    cells = ["--widths", "3,40", "--depths", "2", "--batches", "5,150", "--rounds", "1", "--seconds", "0.01"]
     result = subprocess.run(
         [*command, *cells, "--peers", "NumPy", "--chart", chart], capture_output=True, text=True, check=True
     )
     lines = result.stdout.splitlines()
     for name in ("threads", "neighbours", "last"):
         told = next(line for line in lines if line.startswith(f"{name}: "))
-        assert int(told.split()[1]) >= 8
+        assert int(told.split()[1]) >= 4
         assert told.endswith("out of the limit")
     rows = [line.split() for line in lines if line.split()[0] in ("5", "150")]
     assert len(rows) >= 2

@@ -93,9 +93,10 @@ def test_hidden_activations(activation: str, dtype: str, rng: np.random.Generato
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("activation", [*SPECS, *LINKS])
 def test_output_activations(activation: str, dtype: str, rng: np.random.Generator) -> None:
+    large = 10 if activation == "sin" else 100  # of net inputs of 256 the last place is larger than the tolerance
     for net in networks("tanh", activation, dtype):
         assert_same(net.to_onnx(), net, 3 * rng.standard_normal((1, 5)))
-        assert_same(net.to_onnx(), net, 100 * rng.standard_normal((30, 5)))
+        assert_same(net.to_onnx(), net, large * rng.standard_normal((30, 5)))
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
