@@ -12,7 +12,7 @@ namespace fastmlp {
 
 // W (n_in, n_out) starts at `start` of the flat buffer, and b follows it as one more row. With a
 // column of ones beside the layer's inputs, both are one matrix of `rows` = n_in + 1 rows (n_in
-// without biases): forward and gradient are one product each.
+// without biases): the gradient is one product, and so is forward, whose sums may as well begin with b.
 struct Layer {
   int64_t n_in, n_out, rows;
   int activation;

@@ -49,7 +49,9 @@ def distance(a: Array, b: Array) -> Array:
 
 
 def all_within(a: Array, b: Array, bound: int) -> bool:
-    """Tell quickly whether bits are so near to each other that the numbers are too; False says nothing."""
+    """Tell quickly whether numbers, none of them NaN, are near each other by their bits; False says nothing."""
+    if np.isnan(a).any() or np.isnan(b).any():
+        return False
     unsigned: Any = np.dtype(f"u{a.dtype.itemsize}")
     apart = a.view(unsigned) - b.view(unsigned)
     apart += unsigned.type(bound)
@@ -147,6 +149,25 @@ def test_special_values(simd: str, name: str, x: list[float], expected: list[flo
     got = _core.vector_function(name, np.array([*x, np.nan], dtype))
     assert np.array_equal(got, np.array([*expected, np.nan], dtype), equal_nan=True)
     assert np.array_equal(np.signbit(got[:-1]), np.signbit(np.array(expected, dtype))) or np.isnan(expected).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan_stays_with_any_sign_and_payload(simd: str, dtype: Any, rng: np.random.Generator) -> None:
+    bits_of = BITS[np.dtype(dtype)]
+    inf = np.array(np.inf, dtype).view(bits_of)
+    nan = rng.integers(inf + 1, np.iinfo(bits_of).max, 1000, bits_of, endpoint=True)
+    x = np.concatenate([nan, nan | np.iinfo(bits_of).min]).view(dtype)
+    for name in FUNCTIONS:
+        assert np.isnan(_core.vector_function(name, x)).all()
+
+
+@pytest.mark.parametrize(("dtype", "one_from"), [(np.float32, 10), (np.float64, 22)])
+def test_tanh_is_odd_and_never_above_1(simd: str, dtype: Any, one_from: float, rng: np.random.Generator) -> None:
+    x = rng.uniform(0, 1.2 * one_from, 2_000_000).astype(dtype)
+    got = _core.vector_function("tanh", x)
+    assert got.max() == 1
+    assert np.all(got[x >= one_from] == 1)
+    assert np.array_equal(_core.vector_function("tanh", -x), -got)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -100,8 +100,7 @@ inline void multiply_narrow(int64_t m, int64_t k, const T* W, int64_t stride, bo
     int64_t s = 0;
     for (; m - i <= few && s + 2 * L <= columns; s += 2 * L)
       multiply_vectors<transposed, few, 2>(m - i, k, W, stride, biased, B + s, C + s, columns);
-    for (; s < columns; s += L)
-      multiply_vectors<transposed, MR, 1>(m - i, k, W, stride, biased, B + s, C + s, columns);
+    for (; s < columns; s += L) multiply_vectors<transposed, MR, 1>(m - i, k, W, stride, biased, B + s, C + s, columns);
   }
 }
 

@@ -6,7 +6,7 @@
 namespace fastmlp {
 namespace {
 
-// A pass goes over the tiles of so many rows together: the fewer passes, the fewer of its last vectors are alone.
+// A pass waits for the tiles of so many rows: the fewer passes, the fewer of their last vectors are alone.
 constexpr int64_t rows_of_a_pass = 64;
 
 template <class F, int NV, class T, int... i>

@@ -101,7 +101,7 @@ struct LossRows {
 };
 
 // A pass over a block of samples that lie in columns: A and delta have a row per neuron, of `columns`
-// samples (whole vectors). One row more of A, all ones, serves the next layer's biases.
+// samples (whole vectors). One row more of A, all ones, serves the gradients of the next layer's biases.
 template <class T>
 struct ColumnLayer {
   int64_t n_out, rows;  // W (rows, n_out) with b as its last row, dense, and dW alike

@@ -1,6 +1,6 @@
 // Two vectors as one, or two such pairs: what is written once for a vector is done to all of them in turn, step by
 // step. Long functions are chains of steps that wait for each other, and not every processor looks far enough ahead to
-// begin with the next vector meanwhile: on a Zen 1, with 16 registers, four vectors of tanh take a seventh less in turn
+// begin with the next vector meanwhile: on a Zen 1, with 16 registers, four vectors of tanh take a sixth less in turn
 // than one after the other.
 #pragma once
 
@@ -40,11 +40,6 @@ FASTMLP_OPERATOR(&)
 FASTMLP_OPERATOR(|)
 FASTMLP_OPERATOR(<<)
 #undef FASTMLP_OPERATOR
-
-template <class V>
-inline Pair<V> operator-(Pair<V> p) {
-  return {-p.first, -p.second};
-}
 
 template <class T, class V>
 inline Pair<V> at_least(T low, Pair<V> p) {

@@ -91,9 +91,9 @@ inline Vector<T> broadcast(T x) {
 // The smaller and the larger of two; b where one of them is NaN. GCC takes two instructions for a comparison of vectors
 // and a choice, where there is one for both: 5 % of tanh.
 #if defined(__SSE2__) && !defined(__clang__)
-#if defined(__AVX512F__)
+#if FASTMLP_VECTOR_BYTES == 64
 #define FASTMLP_OF_TWO(instruction) __builtin_ia32_##instruction##512_mask(a, b, a, -1, 4)
-#elif defined(__AVX__)
+#elif FASTMLP_VECTOR_BYTES == 32
 #define FASTMLP_OF_TWO(instruction) __builtin_ia32_##instruction##256(a, b)
 #else
 #define FASTMLP_OF_TWO(instruction) __builtin_ia32_##instruction(a, b)

@@ -1,8 +1,8 @@
 // exp, log, tanh, sigmoid, expm1, log1p and softplus of vectors.
 //
-// Method of those that need exp. x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, so that
+// Method of exp and of what is made of it: x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, so that
 // exp(x) = 2^n exp(r). With exp(r) - 1 = r + r^2 Q(r), Q a polynomial interpolated at Chebyshev nodes (degree 4 for
-// float, 10 for double), the error of the polynomial is 8e-9 and 2e-19.
+// float, 10 for double), the error of the polynomial is 8e-9 and 2e-19. That of sigmoid and tanh stands at r_coth.
 //
 // Errors are distances from the correctly rounded result in units of the last place: for float the largest over all
 // numbers, for double the largest found in samples. NaN gives NaN everywhere.
@@ -82,28 +82,26 @@ inline Vector<float> numbers_of(Integers<float> bits) { return reinterpret<Vecto
 inline Vector<double> numbers_of(Integers<double> bits) { return reinterpret<Vector<double>>(bits); }
 
 // 2^n of integers within the exponents of normal numbers.
-template <class T, class I>
-inline auto power_of_two(I n) {
+template <class T>
+inline Vector<T> power_of_two(Integers<T> n) {
   using C = ExpConstants<T>;
   return numbers_of((n + C::exponent_bias) << C::mantissa_bits);
 }
 
 // exp(x) = 2^n * (1 + excess).
-template <class V>
+template <class T>
 struct SplitExp {
-  decltype(bits_of(V{})) n;
-  V excess;
+  Integers<T> n;
+  Vector<T> excess;
 };
 
-// V is a vector; here, in sigmoid_of and in tanh_of it may be a Pair (pairs.h) as well.
-template <class V>
-inline SplitExp<V> split_exp(V x) {
-  using T = lane_of<V>;
+template <class T>
+inline SplitExp<T> split_exp(Vector<T> x) {
   using C = ExpConstants<T>;
-  const V shifted = x * C::log2_e + C::round, n = shifted - C::round;
-  const V r = x - n * C::ln2_high - n * C::ln2_low;
+  const Vector<T> shifted = x * C::log2_e + C::round, n = shifted - C::round;
+  const Vector<T> r = x - n * C::ln2_high - n * C::ln2_low;
   constexpr int degree = sizeof C::Q / sizeof C::Q[0] - 1;
-  V q = r * C::Q[degree] + C::Q[degree - 1];
+  Vector<T> q = r * C::Q[degree] + C::Q[degree - 1];
 #pragma GCC unroll 16
   for (int i = degree - 2; i >= 0; i--) q = q * r + C::Q[i];
   return {bits_of(shifted) - bits_of(C::round), r + r * r * q};
@@ -115,7 +113,7 @@ template <class V>
 inline V exp_of(V x) {
   using T = lane_of<V>;
   using C = ExpConstants<T>;
-  const auto e = split_exp(at_most(C::largest_exp, at_least(C::smallest_exp, x)));
+  const auto e = split_exp<T>(at_most(C::largest_exp, at_least(C::smallest_exp, x)));
   // In two factors, so that neither leaves the range where the result does not.
   const Integers<T> half = e.n >> 1;
   return (1 + e.excess) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
@@ -139,6 +137,8 @@ struct CothConstants<double> {
                                  0.000021187258152301554074};
 };
 
+// V is a vector; here, in sigmoid_of and in tanh_of it may be a Pair (pairs.h) as well.
+//
 // r coth r for |r| <= ln 2 / 4: a polynomial in r^2 (degree 2 for float, 5 for double), nearest in the largest error,
 // which is 2e-9 and 9e-19. With C = r coth r, exp(2r) = (C + r) / (C - r): where a function of exp ends in a quotient
 // anyway, C takes fewer steps than exp does.
@@ -240,7 +240,7 @@ template <class V>
 inline V expm1_of(V x) {
   using T = lane_of<V>;
   using C = ExpConstants<T>;
-  const auto e = split_exp(at_most(C::highest, at_least(C::lowest, x)));
+  const auto e = split_exp<T>(at_most(C::highest, at_least(C::lowest, x)));
   // In two factors, so that 2^n does not overflow where the result does not.
   const V half = power_of_two<T>(e.n - 1);
   const V y = 2 * (half * e.excess + (half - T(0.5)));
