@@ -58,34 +58,25 @@ inline double loss_of_columns(const ColumnPass<T>& p, const ColumnLayer<T>& outp
   return all[p.loss.id](p.loss, output.A, p.Y, p.weight, p.scale, output.delta, output.n_out, p.n_targets, p.columns);
 }
 
-// MR rows of W, or of its transpose, by NV vectors of B's columns.
-template <bool transposed, int MR, int NV, class T>
-inline void multiply_vectors(int64_t rows, int64_t k, const T* W, int64_t stride, bool biased, const T* B, T* C,
-                             int64_t columns) {
+// MR rows of W, or of its transpose, by one vector of B's columns.
+template <bool transposed, int MR, class T>
+inline void multiply_vector(int64_t rows, int64_t k, const T* W, int64_t stride, bool biased, const T* B, T* C,
+                            int64_t columns) {
   if constexpr (MR > 1) {
-    if (rows < MR) return multiply_vectors<transposed, MR - 1, NV>(rows, k, W, stride, biased, B, C, columns);
+    if (rows < MR) return multiply_vector<transposed, MR - 1>(rows, k, W, stride, biased, B, C, columns);
   }
-  constexpr int L = int(lanes<T>);
-  Vector<T> sum[MR][NV] = {};
+  Vector<T> sum[MR] = {};
   if (biased) {
 #pragma GCC unroll 16
-    for (int r = 0; r < MR; r++)
-#pragma GCC unroll 16
-      for (int v = 0; v < NV; v++) sum[r][v] = broadcast(W[k * stride + r]);
+    for (int r = 0; r < MR; r++) sum[r] = broadcast(W[k * stride + r]);
   }
   for (int64_t p = 0; p < k; p++) {
-    Vector<T> b[NV];
+    const Vector<T> b = load(B + p * columns);
 #pragma GCC unroll 16
-    for (int v = 0; v < NV; v++) b[v] = load(B + p * columns + v * L);
-#pragma GCC unroll 16
-    for (int r = 0; r < MR; r++)
-#pragma GCC unroll 16
-      for (int v = 0; v < NV; v++) sum[r][v] += W[transposed ? p * stride + r : r * stride + p] * b[v];
+    for (int r = 0; r < MR; r++) sum[r] += W[transposed ? p * stride + r : r * stride + p] * b;
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < MR; r++)
-#pragma GCC unroll 16
-    for (int v = 0; v < NV; v++) store(C + r * columns + v * L, sum[r][v]);
+  for (int r = 0; r < MR; r++) store(C + r * columns, sum[r]);
 }
 
 // C (m, columns) = W B, or W.T B, whose sums may begin with row k of W: the numbers that a product of tiles gives,
@@ -94,14 +85,10 @@ constexpr int64_t narrow_rows = 12;
 template <bool transposed, class T>
 inline void multiply_narrow(int64_t m, int64_t k, const T* W, int64_t stride, bool biased, const T* B, T* C,
                             int64_t columns) {
-  constexpr int MR = 8, few = 4;  // so few rows would wait for their sums with one vector
-  constexpr int64_t L = lanes<T>;
-  for (int64_t i = 0; i < m; i += MR, W += transposed ? MR : MR * stride, C += MR * columns) {
-    int64_t s = 0;
-    for (; m - i <= few && s + 2 * L <= columns; s += 2 * L)
-      multiply_vectors<transposed, few, 2>(m - i, k, W, stride, biased, B + s, C + s, columns);
-    for (; s < columns; s += L) multiply_vectors<transposed, MR, 1>(m - i, k, W, stride, biased, B + s, C + s, columns);
-  }
+  constexpr int MR = 8;
+  for (int64_t i = 0; i < m; i += MR, W += transposed ? MR : MR * stride, C += MR * columns)
+    for (int64_t s = 0; s < columns; s += lanes<T>)
+      multiply_vector<transposed, MR>(m - i, k, W, stride, biased, B + s, C + s, columns);
 }
 
 // A = s(W.T inputs + b), where the last row of W has the biases.
